@@ -255,7 +255,9 @@ class AdniAdTask(AdniTask):
         if len(set(self.classes)) < max(2, len(self.classes)):
             raise OptionError(f"task.classes takes two or three different classes, not {', '.join(classes)}.")
         if self.classes != ("CN", "AD"):
-            self.title = f"{' or '.join(_GROUPS[name] for name in self.classes)}, from MRI and biospecimens"
+            names = [_GROUPS[name] for name in self.classes]
+            named = f"{', '.join(names)}, as stages" if ordered else " or ".join(names)
+            self.title = f"{named}, from MRI and biospecimens"
             self.published = ()
         if len(self.classes) > 2:
             self.metrics = ORDERED if ordered else MORE

@@ -165,6 +165,7 @@ def test_a_comparison_says_which_arm_orders_better(toml: Path, tmp_path: Path) -
     assert "Ordered classes, the lowest first: low, middle, high." in page
     for title in ("AUC of cuts", "quadratic kappa", "rank error", "Confusion matrices", "ROC curves"):
         assert title in page
+    assert "Calibration of cuts" in page
     assert "Calibration and net benefit" not in page
 
 

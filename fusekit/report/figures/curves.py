@@ -7,14 +7,13 @@ from functools import partial
 from math import ceil
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from fusekit.evaluation.predictions import above_cuts, probabilities_of, probability_columns, with_probabilities
 from fusekit.report.drawing.panels import TICKS, TOGETHER, Line, overlay, reference, small_multiples
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
+from fusekit.report.figures.cuts import of_cut
 from fusekit.report.formatting import Limits, count_subjects, limits_of, records, with_interval
 
 BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold and class)."
@@ -60,7 +59,7 @@ def cut_curves(evidence: Evidence) -> Iterator[Picture]:
     """Draw curves of all arms and seeds, of ordered classes those above each cut against those below."""
     panels = []
     for k, name in enumerate(evidence.classes[:-1]):
-        arms = {arm: [_cut(table, k) for table in seeds] for arm, seeds in _subjects(evidence).items()}
+        arms = {arm: [of_cut(table, k) for table in seeds] for arm, seeds in _subjects(evidence).items()}
         panels.append(Against(f"above {name}", f"Above {name}, against {name} or below", 1, arms))
     for kind in (ROC, PRECISION_RECALL):
         yield from _of_kind(evidence, panels, kind, "Those above each cut against those below. ")
@@ -68,13 +67,6 @@ def cut_curves(evidence: Evidence) -> Iterator[Picture]:
 
 def _subjects(evidence: Evidence) -> dict[str, list[pd.DataFrame]]:
     return {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
-
-
-def _cut(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Subjects of ordered classes as those of two: above class k, or not."""
-    above = above_cuts(probabilities_of(table))[:, k]
-    kept = table.drop(columns=probability_columns(table)).assign(label=(table["label"] > k).astype(int))
-    return with_probabilities(kept, np.column_stack([1 - above, above]))
 
 
 def _of_kind(evidence: Evidence, panels: Sequence[Against], kind: Kind, who: str) -> Iterator[Picture]:

@@ -14,6 +14,7 @@ from fusekit.report.figures.calibration import decision_curve, reliability
 from fusekit.report.figures.calls import confusion
 from fusekit.report.figures.contribution import ablations, missingness, shapley
 from fusekit.report.figures.curves import curves, cut_curves
+from fusekit.report.figures.cuts import cut_reliability
 from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
@@ -40,6 +41,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "pairs": (differences,),
         "curves": (cut_curves,),
         "calls": (confusion,),
+        "cuts": (cut_reliability,),
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),

@@ -118,6 +118,7 @@ def test_three_groups_as_stages_on_request(tree: Path) -> None:
     cohort = task.scan(tree, Quiet())
     cohort.check()
     assert task.target == cohort.target == Ordered(("CN", "MCI", "AD"))
+    assert task.title.startswith("Normal cognition, mild cognitive impairment, Alzheimer's disease, as stages, from")
     assert {"quadratic-kappa", "rank-error", "cuts-auc"} <= set(task.metrics)
     pd.testing.assert_frame_equal(cohort.scans, AdniAdTask(classes=("cn", "mci", "ad")).scan(tree, Quiet()).scans)
     with pytest.raises(OptionError, match=r"task\.ordered is for three classes"):
