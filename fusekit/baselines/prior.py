@@ -45,7 +45,7 @@ def offsets(probabilities: np.ndarray, ordered: bool = False) -> np.ndarray:
     if not ordered:
         return log_probabilities(probabilities)
     above = probabilities[:, :0:-1].cumsum(axis=1)[:, ::-1]
-    return log_probabilities(above) - log_probabilities(probabilities[:, :-1])
+    return np.asarray(log_probabilities(above) - log_probabilities(probabilities[:, :-1]))
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
@@ -96,7 +97,9 @@ def _of_classes(
     tables: _Tables, rules: Mapping[str, Sequence[Rule]], everyone: list[str], ordered: bool
 ) -> Iterator[tuple[Any, ...]]:
     names = list(tables)
-    of_calls, compared = (_rank_errors, error_difference) if ordered else (_right, accuracy_difference)
+    of_calls, compared = _right, accuracy_difference
+    if ordered:
+        of_calls, compared = _rank_errors, partial(error_difference, ranks=True)
     calls = {arm: list(map(of_calls, rules[arm], seeds)) for arm, seeds in tables.items()}
     curves = {arm: [_areas(table, everyone, ordered) for table in seeds] for arm, seeds in tables.items()}
     joined = [mean_areas(curves[arm]) for arm in names]
