@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Column,
         Finding,
         Number,
+        Ordered,
         Preset,
         Published,
         SlicePolicy,
@@ -58,7 +59,8 @@ _HOMES = {
     "fusekit.baselines": "Baseline NumberBaseline SurvivalBaseline",
     "fusekit.bundle.bundle": "Bundle",
     "fusekit.bundle.load": "load",
-    "fusekit.data": "Classes Cohort Column Finding Number Preset Published SlicePolicy Target Task TimeToEvent Volume",
+    "fusekit.data": "Classes Cohort Column Finding Number Ordered Preset Published SlicePolicy Target Task TimeToEvent "
+    "Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.report.run": "Run",
@@ -75,9 +77,9 @@ _LAZY = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = [
     "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
-    "Injector", "Number", "NumberBaseline", "Objective", "Output", "Pool", "Preset", "Published", "Run", "Site",
-    "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build", "compare",
-    "evaluate", "hookimpl", "load", "run",
+    "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
+    "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build",
+    "compare", "evaluate", "hookimpl", "load", "run",
 ]  # fmt: skip
 
 

@@ -64,6 +64,11 @@ def register(to: Register) -> None:
         "fusekit.training.objective:Hazards",
         "of times to an event: likelihood of hazards in intervals of time, with auxiliary heads",
     )
+    to.objective(
+        "corn",
+        "fusekit.training.corn:Corn",
+        "of ordered classes: cross entropy of each cut among those who reach it, with auxiliary heads",
+    )
 
     to.fusion(
         "gbdt-network",
@@ -81,6 +86,11 @@ def register(to: Register) -> None:
     )
     to.baseline(
         "prevalence", f"{home}:Prevalence", "the training subjects' class shares for every subject: the null model"
+    )
+    to.baseline(
+        "ordinal-logistic",
+        f"{home}:OrdinalLogistic",
+        "of ordered classes: proportional odds, the penalty chosen within the training subjects",
     )
     to.baseline("ridge", f"{home}:Ridge", "of a number: ridge regression, its penalty chosen within training subjects")
     to.baseline("gbdt-regression", f"{home}:GradientBoostingRegression", "of a number: gradient-boosted trees")
@@ -101,6 +111,10 @@ def register(to: Register) -> None:
     to.metric("npv", f"{scores}:NegativePredictiveValue", "true negatives / rows called negative")
     to.metric("balanced-accuracy", f"{scores}:BalancedAccuracy", "mean over classes of the share called rightly")
     to.metric("macro-auc", f"{curves}:MacroAreaUnderCurve", "mean over classes of the AUC of each against the rest")
+    ordered = "fusekit.evaluation.metrics.ordered"
+    to.metric("cuts-auc", f"{ordered}:AreaOfCuts", "mean over cuts between ordered classes of the AUC above and below")
+    to.metric("quadratic-kappa", f"{ordered}:QuadraticKappa", "agreement of ordered classes, errors by their square")
+    to.metric("rank-error", f"{ordered}:RankError", "mean of |rank of the true class - rank of the class called|")
     numbers = "fusekit.evaluation.metrics.numbers"
     to.metric("mae", f"{numbers}:MeanAbsoluteError", "mean of |true - predicted|")
     to.metric("rmse", f"{numbers}:RootMeanSquaredError", "root of the mean squared difference")

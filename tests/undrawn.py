@@ -30,7 +30,11 @@ def undrawn() -> Iterator[tuple[ModuleType, str, Any]]:
     yield run, "gather_evidence", lambda runs: None
     yield run, "write_report", blank
     yield import_module("fusekit.experiment.compare.comparison"), "write_report", blank
-    yield import_module("fusekit.experiment.run.finish"), "OVERVIEWS", dict.fromkeys(("classes", "number"), overview)
+    yield (
+        import_module("fusekit.experiment.run.finish"),
+        "OVERVIEWS",
+        dict.fromkeys(("classes", "ordered", "number"), overview),
+    )
 
 
 def draw_nothing() -> None:

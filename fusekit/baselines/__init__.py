@@ -5,6 +5,7 @@ from fusekit.baselines.components import GradientBoostingComponents
 from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.logistic import Logistic
 from fusekit.baselines.numbers import GradientBoostingRegression, Mean, NumberBaseline, Ridge
+from fusekit.baselines.ordinal import OrdinalLogistic
 from fusekit.baselines.prevalence import Prevalence
 from fusekit.baselines.survival import Cox, GradientBoostingHazards, KaplanMeier, SurvivalBaseline
 
@@ -19,6 +20,7 @@ __all__ = [
     "Logistic",
     "Mean",
     "NumberBaseline",
+    "OrdinalLogistic",
     "Prevalence",
     "Ridge",
     "SurvivalBaseline",

@@ -45,6 +45,7 @@ class GradientBoostingComponents(Baseline):
         trees, most, rate, leaves, rows, penalty, folds: as of ``gbdt``.
     """
 
+    targets = GradientBoosting.targets
     reads_image = True
 
     def __init__(

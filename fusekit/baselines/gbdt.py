@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import Loss, log_loss, losses, one_thread, subject_weights
 from fusekit.baselines.trees import Trees
-from fusekit.data import ClinicalEncoding, Column
+from fusekit.data import Classes, ClinicalEncoding, Column, Ordered
 from fusekit.data.clinical.column import ColumnJson, EncodedColumn
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, OptionError
@@ -44,6 +44,8 @@ class GradientBoosting(Baseline):
         penalty: on the leaves' values (L2).
         folds: of the cross-validation that chooses.
     """
+
+    targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Logistic regression on the encoded clinical values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
-from fusekit.data import ClinicalEncoding, Column
+from fusekit.data import Classes, ClinicalEncoding, Column, Ordered
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, OptionError
@@ -34,6 +34,8 @@ class Logistic(Baseline):
         strength: inverse strength of the penalty (scikit-learn's C), a sum over subjects; None chooses it.
         folds: of the cross-validation that chooses.
     """
+
+    targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
 
     def __init__(self, *, strength: float | None = None, folds: int = 5):
         if strength is not None and strength <= 0:

@@ -157,6 +157,8 @@ class GradientBoostingRegression(GradientBoosting, NumberBaseline):
         folds: of the cross-validation that chooses.
     """
 
+    targets = NumberBaseline.targets
+
     @property
     def loss(self) -> Loss:
         """The squared error."""

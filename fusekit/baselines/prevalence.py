@@ -1,7 +1,7 @@
 """The null model: no subject is looked at."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from fusekit.baselines.baseline import Baseline, plain_state
 from fusekit.baselines.inner_cv import subject_weights
-from fusekit.data import Column
+from fusekit.data import Classes, Column, Ordered
 from fusekit.disk import OPEN
 from fusekit.errors import DataError
 
@@ -22,6 +22,8 @@ class _State(TypedDict):
 
 class Prevalence(Baseline):
     """Each class's share of the training subjects, for every subject: what any other method has to beat."""
+
+    targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
 
     def __init__(self) -> None:
         self._shares = np.zeros(0)

@@ -1,4 +1,4 @@
-"""A baseline that a network starts from: its log probabilities, of training subjects from fits without them."""
+"""A baseline that a network starts from: what it says, of training subjects from fits without them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,27 @@ class TablePrior:
     Args:
         name: of the baseline.
         baseline: fitted.
+        ordered: whether it is of ordered classes.
     """
 
     name: str
     baseline: Baseline
+    ordered: bool = False
 
     def transform(self, values: pd.DataFrame) -> np.ndarray:
-        """Clinical values (N rows) -> log probabilities (N, K) float32."""
-        return log_probabilities(self.baseline.probabilities(values))
+        """Clinical values (N rows) -> outputs (N, W) float32 that say what the baseline does."""
+        return offsets(self.baseline.probabilities(values), self.ordered)
+
+
+def offsets(probabilities: np.ndarray, ordered: bool = False) -> np.ndarray:
+    """Probabilities (N, K) -> what a network must put out to say them (N, W) float32.
+
+    Their logarithms; of ordered classes, the log odds of lying above each cut among those who reach it.
+    """
+    if not ordered:
+        return log_probabilities(probabilities)
+    above = probabilities[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return np.asarray(log_probabilities(above) - log_probabilities(probabilities[:, :-1]))
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:

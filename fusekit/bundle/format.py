@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
 from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson, TimeToEventJson
-from fusekit.data import Classes, ColumnLayout, Number, Pixels, Target, TimeToEvent
+from fusekit.data import Classes, ColumnLayout, Number, Ordered, Pixels, Target, TimeToEvent
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.target import target_of
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
@@ -32,6 +32,9 @@ FORMATS = {
     ("network", Number.kind): 8,
     ("baseline", Number.kind): 9,
     ("average", Number.kind): 10,
+    ("network", Ordered.kind): 11,
+    ("baseline", Ordered.kind): 12,
+    ("average", Ordered.kind): 13,
     ("network", TimeToEvent.kind): 14,
     ("baseline", TimeToEvent.kind): 15,
     ("average", TimeToEvent.kind): 16,
@@ -56,6 +59,17 @@ class _OfClasses(Described):
     @property
     def target(self) -> Target:
         return Classes(self.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ordered(_OfClasses):
+    """Of a model that predicts ordered classes."""
+
+    ordered: Literal[True]
+
+    @property
+    def target(self) -> Target:
+        return Ordered(self.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +103,9 @@ class _Network(Described):
 
     def __post_init__(self) -> None:
         if (outputs := self.target.outputs) != self.model["classes"]:
-            words = self.target.words
-            names = f"classes has {outputs} names" if self.target.classes else f"{words} needs {outputs} outputs"
+            words, count = self.target.words, len(self.target.classes)
+            names = f"classes has {count} names" if count else f"{words} needs {outputs} outputs"
+            names += f", {outputs} outputs of an order" if count > outputs else ""
             raise DataError(f"{names}, and model.classes is {self.model['classes']}.")
         recipe = self.model["recipe"]
         if (self.clinical is None) != (recipe["encoder"] is None and recipe.get("prior") is None):
@@ -260,6 +275,33 @@ class Format10(_OfNumber, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
+class Format11(_Ordered, _Network, _Channels):
+    """A network of ordered classes."""
+
+    format: Literal[11]
+    weights: str
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format12(_Ordered, _Channels):
+    """A baseline of ordered classes."""
+
+    format: Literal[12]
+    baseline: PriorJson
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
+class Format13(_Ordered, _Channels):
+    """An average of several models of ordered classes."""
+
+    format: Literal[13]
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, kw_only=True)
 class Format14(_OfTime, _Network, _Channels):
     """A network of the time to an event."""
 
@@ -285,9 +327,9 @@ class Format16(_OfTime, _Channels):
     models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
-Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8 | Format14
-Classical: TypeAlias = Format5 | Format9 | Format15
-Average: TypeAlias = Format6 | Format10 | Format16
+Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8 | Format11 | Format14
+Classical: TypeAlias = Format5 | Format9 | Format12 | Format15
+Average: TypeAlias = Format6 | Format10 | Format13 | Format16
 Description: TypeAlias = Network | Classical | Average | Format7
 #: Format -> what it holds. A newer format adds an entry and keeps those before.
 READERS: dict[int, type[Description]] = {
@@ -301,6 +343,9 @@ READERS: dict[int, type[Description]] = {
     8: Format8,
     9: Format9,
     10: Format10,
+    11: Format11,
+    12: Format12,
+    13: Format13,
     14: Format14,
     15: Format15,
     16: Format16,

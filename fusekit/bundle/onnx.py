@@ -60,9 +60,10 @@ def export(bundle: Bundle, path: Path) -> Path:
 
     Inputs, of what the network reads: ``image`` (B, C, *S), grey levels 0 to 255 as they are cut, or (B, N, C, *S), all
     slices of each scan, where a pool joins them; ``columns`` (B, F), encoded; ``prior`` (B, K), logarithms of what its
-    baseline says. All are float32, and B and N are free. Of a network that takes patients without image or table, also
-    ``present`` (B, 2) bool: which have an image, and which a table. The output is ``probabilities`` (B, K) of each row,
-    or ``predicted`` (B, 1), the number.
+    baseline says, or of ordered classes (B, K - 1), log odds of lying above each cut among those who reach it. All are
+    float32, and B and N are free. Of a network that takes patients without image or table, also ``present`` (B, 2)
+    bool: which have an image, and which a table. The output is ``probabilities`` (B, K) of each row, or ``predicted``
+    (B, 1), the number.
 
     Raises:
         OptionError: the packages are missing, or the bundle is none of one network.
@@ -161,7 +162,7 @@ def _inputs(bundle: Bundle, batch: int, seed: int) -> dict[str, Tensor]:
     if model.prior is not None:
         if model.encoder is None:
             found["columns"] = torch.zeros(batch, int(model.description["columns"]))
-        found["prior"] = torch.rand(batch, len(bundle.classes), generator=draw).log_softmax(dim=1)
+        found["prior"] = torch.rand(batch, bundle.target.outputs, generator=draw).log_softmax(dim=1)
     if model.absent:
         found["present"] = torch.rand(batch, 2, generator=draw) < 0.7
     return found

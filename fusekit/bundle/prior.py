@@ -12,6 +12,7 @@ from fusekit.baselines.shipping import load, name_of, save
 from fusekit.bundle.description import Described
 from fusekit.bundle.format import DESCRIPTION, PRIOR, Network
 from fusekit.bundle.schema import PriorJson
+from fusekit.data import Ordered
 from fusekit.disk import checksum_of
 from fusekit.errors import DataError
 
@@ -31,7 +32,7 @@ def load_baseline(
     """
     if not path.is_file() or checksum_of(path) != said["checksum"]:
         raise DataError(f"{path} is missing, or was changed or damaged after it was written. Get the bundle again.")
-    baseline, outputs = load(path), len(known.target.columns)
+    baseline, width = load(path), len(known.target.columns)
     if name_of(baseline) != said["name"]:
         raise DataError(f"{path} holds the baseline {name_of(baseline)}, and {DESCRIPTION} says {said['name']}.")
     if known.target.kind not in baseline.targets:
@@ -46,8 +47,8 @@ def load_baseline(
         raise DataError(
             f"{path} does not read the table of {DESCRIPTION} ({type(error).__name__}: {error})."
         ) from error
-    if found.shape != (1, outputs) or not np.isfinite(found).all():
-        what = f"one probability for each of the {outputs} classes" if known.target.classes else known.target.words
+    if found.shape != (1, width) or not np.isfinite(found).all():
+        what = f"one probability for each of the {width} classes" if known.target.classes else known.target.words
         raise DataError(f"{path} does not give {what}.")
     return baseline
 
@@ -59,4 +60,4 @@ def load_prior(known: Network, folder: Path) -> TablePrior | None:
     baseline = load_baseline(known, known.prior, folder / PRIOR)
     if baseline.reads_image:
         raise DataError(f"{folder / PRIOR} holds a baseline that reads images, and a prior reads the table alone.")
-    return TablePrior(known.prior["name"], baseline)
+    return TablePrior(known.prior["name"], baseline, ordered=known.target.kind == Ordered.kind)

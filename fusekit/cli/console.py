@@ -101,8 +101,8 @@ def explained(table: Table, target: Target | None = None) -> Table:
 
 #: Scores that a terminal is wide enough for; the report has all.
 SHOWN = (
-    *("auc", "macro-auc", "r2", "mae", "spearman", "uno-c", "integrated-brier", "time-auc"),
-    *("accuracy", "balanced-accuracy", "sensitivity", "specificity"),
+    *("auc", "macro-auc", "cuts-auc", "quadratic-kappa", "rank-error", "r2", "mae", "spearman"),
+    *("uno-c", "integrated-brier", "time-auc", "accuracy", "balanced-accuracy", "sensitivity", "specificity"),
 )
 
 

@@ -15,7 +15,7 @@ from fusekit.data.slices.pixels import Pixels, grey_tensor
 from fusekit.data.slices.policy import SlicePolicy
 from fusekit.data.splits import ONE_IN, assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.store import SliceStore, build_store
-from fusekit.data.target import Classes, Number, Target, TimeToEvent
+from fusekit.data.target import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.data.task import Preset, Published, Task
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ColumnLayout",
     "Finding",
     "Number",
+    "Ordered",
     "Pixels",
     "Preset",
     "Published",

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fusekit.evaluation.predictions import above_cuts
+
 
 class Areas(NamedTuple):
     """A areas and the part that each of N subjects has in their errors."""
@@ -115,14 +117,33 @@ def macro_areas(labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray
 
     A fold that lacks a class is left out.
     """
-    classes = probabilities.shape[2]
-    folds = np.zeros(len(labels), dtype=int) if folds is None else folds
-    whole = [fold for fold in np.unique(folds) if len(np.unique(labels[folds == fold])) == classes]
+    classes = range(probabilities.shape[2])
+    return _mean_over([labels == k for k in classes], [probabilities[:, :, k] for k in classes], folds)
+
+
+def cut_areas(labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray | None = None) -> Areas:
+    """Mean over the cuts of ordered classes of the area of those above against those below, by P(above).
+
+    Labels (N,), probabilities (A, N, K). A fold that lacks the lowest or the highest class is left out.
+    """
+    above = above_cuts(probabilities)
+    cuts = range(above.shape[2])
+    return _mean_over([labels > k for k in cuts], [above[:, :, k] for k in cuts], folds)
+
+
+def _mean_over(cases: Sequence[np.ndarray], scores: Sequence[np.ndarray], folds: np.ndarray | None) -> Areas:
+    """Mean of areas of the same subjects: cases (N,) bool and scores (A, N) of each.
+
+    A fold in which one of them lacks cases, or others, is left out of all.
+    """
+    shape = scores[0].shape
+    folds = np.zeros(shape[1], dtype=int) if folds is None else folds
+    whole = [fold for fold in np.unique(folds) if all(0 < own[folds == fold].mean() < 1 for own in cases)]
     kept = np.isin(folds, whole)
     if not whole:
-        return Areas(np.full(len(probabilities), np.nan), np.full(probabilities.shape[:2], np.nan))
-    of_each = [areas(labels[kept] == k, probabilities[:, kept, k], folds[kept]) for k in range(classes)]
-    parts = np.zeros(probabilities.shape[:2])
+        return Areas(np.full(shape[0], np.nan), np.full(shape, np.nan))
+    of_each = [areas(own[kept], score[:, kept], folds[kept]) for own, score in zip(cases, scores, strict=True)]
+    parts = np.zeros(shape)
     parts[:, kept] = np.mean([found.parts for found in of_each], axis=0)
     return Areas(np.mean([found.area for found in of_each], axis=0), parts)
 

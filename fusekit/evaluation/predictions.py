@@ -129,6 +129,11 @@ def _survival_of(table: pd.DataFrame) -> np.ndarray:
     return found
 
 
+def above_cuts(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (..., K) of classes, lowest first -> those of lying above each cut between two (..., K - 1)."""
+    return np.asarray(probabilities[..., :0:-1].cumsum(axis=-1)[..., ::-1])
+
+
 def _place(table: pd.DataFrame, row: int) -> str:
     line = table.iloc[row]
     said = ", ".join(f"{name} {line[name]}" for name in ("subject", "scan", "slice", "fold") if name in line)

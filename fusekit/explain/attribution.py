@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from fusekit.data import ClinicalEncoding
 from fusekit.evaluation.predictions import POSITIVE
-from fusekit.explain.target import log_odds
+from fusekit.explain.target import as_they_are, log_odds
 from fusekit.models import FusionModel, ImageFeatures
 from fusekit.progress import Progress, Quiet
 
@@ -27,6 +28,7 @@ def attribute(
     columns: Tensor,
     *,
     target: int | np.ndarray = POSITIVE,
+    to_logits: Callable[[Tensor], Tensor] = as_they_are,
     prior: np.ndarray | None = None,
     steps: int = STEPS,
     progress: Progress | None = None,
@@ -42,6 +44,7 @@ def attribute(
         model: in evaluation mode: batch normalisation would mix patients.
         image: (B, C, *S), with a pool (B, N, C, *S), or None if the model reads none; ``columns`` are (B, F).
         target: the class, or that of each patient (B,).
+        to_logits: the model's outputs (B, W) -> logits of classes (B, K): ``Target.logits``.
         prior: of a model with a prior, ``prior_shares`` (B, columns, K); its last K inputs start from the others' sum.
         steps: points of the Gauss-Legendre rule.
 
@@ -67,7 +70,7 @@ def attribute(
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[number * each :][:each] for part in fixed))
         shown = None if image is None else image[one]
-        score = partial(_score, model, targets[number], own, shown)
+        score = partial(_score, model, targets[number], to_logits, own, shown)
         method = IntegratedGradients(score, multiply_by_inputs=False)  # mean gradients on the way
         given = columns[one].detach()
         slopes: Tensor = method.attribute(given, baselines=start[one], n_steps=steps)
@@ -81,15 +84,21 @@ def attribute(
 
 
 def _score(
-    model: FusionModel, target: int, features: ImageFeatures | None, image: Tensor | None, columns: Tensor
+    model: FusionModel,
+    target: int,
+    to_logits: Callable[[Tensor], Tensor],
+    features: ImageFeatures | None,
+    image: Tensor | None,
+    columns: Tensor,
 ) -> Tensor:
     """Log odds of many tables (B, F) with one patient's image (1, ...), or the features of its slices -> (B,)."""
     count = len(columns)
     if features is None:
-        return log_odds(model(None if image is None else image.expand(count, *image.shape[1:]), columns), target)
+        outputs = model(None if image is None else image.expand(count, *image.shape[1:]), columns)
+        return log_odds(to_logits(outputs), target)
     repeated = ImageFeatures(*(part.expand(count, *part.shape).flatten(0, 1) for part in features))
     slices = None if model.pool is None else columns.new_ones(count, len(features.vector), dtype=torch.bool)
-    return log_odds(model.output(columns=columns, slices=slices, features=repeated).outputs, target)
+    return log_odds(to_logits(model.output(columns=columns, slices=slices, features=repeated).outputs), target)
 
 
 def _owners(encoding: ClinicalEncoding) -> np.ndarray:

@@ -221,6 +221,7 @@ class _Explanations:
                 image,
                 columns,
                 target=self.targets.loc[own].to_numpy(),
+                to_logits=self.fold.bundle.target.logits,
                 prior=shares_of(self.fold.bundle, self.fold.of(own)[1]),
                 steps=steps,
                 progress=within,
@@ -278,12 +279,12 @@ class _Explanations:
         return self.predictor.inputs(*self.fold.of(rows))
 
     def _maps(self, rows: pd.Index, label: str) -> Maps:
-        parts = []
+        parts, to_logits = [], self.fold.bundle.target.logits
         for own in self.progress.track(batches := self._batches(rows), label, len(batches), "batches"):
             image, columns = self._inputs(own)
             assert image is not None
             targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
-            made = grad_cam(self.model, image, columns, place=self.place, target=targets)
+            made = grad_cam(self.model, image, columns, place=self.place, target=targets, to_logits=to_logits)
             if self.fold.scans is not None:  # the maps of a whole scan: that of the row
                 place = self._place_in_scan(own[0])
                 made = Maps(made.maps[:, place], made.maxima[:, place], made.logits)

@@ -137,14 +137,15 @@ def _of_network(
     ``at``: the slice of a scan that is shown, from 0.
     """
     (image, columns), place, map_, shares = predictor.inputs(images, values), None, None, None
+    how: dict[str, Any] = {"target": target, "to_logits": predictor.bundle.target.logits}
     if image is not None:
         place = deepest(predictor.model, image, columns).name
-        maps = grad_cam(predictor.model, image, columns, place=place, target=target).maps.cpu().numpy()[0]
+        maps = grad_cam(predictor.model, image, columns, place=place, **how).maps.cpu().numpy()[0]
         map_ = middle(maps if at is None else maps[at], 0)
     encoding = predictor.bundle.encoding
     if encoding is not None and columns is not None:
         prior = shares_of(predictor.bundle, values)
-        shares = attribute(predictor.model, encoding, image, columns, target=target, prior=prior)
+        shares = attribute(predictor.model, encoding, image, columns, prior=prior, **how)
     return place, map_, shares
 
 

@@ -25,6 +25,11 @@ def explained(probabilities: np.ndarray, asked: int | None = None) -> np.ndarray
     return np.full(count, POSITIVE if asked is None else asked)
 
 
+def as_they_are(outputs: Tensor) -> Tensor:
+    """Outputs (B, K) that are logits of classes."""
+    return outputs
+
+
 def class_number(name: str, classes: Sequence[str]) -> int:
     """The number of a class.
 

@@ -67,7 +67,8 @@ def what_if(
         return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
     given, columns = predictor.inputs(images, table)
     assert given is not None
-    made = grad_cam(predictor.model, given, columns, place=place, target=target)
+    to_logits = predictor.bundle.target.logits
+    made = grad_cam(predictor.model, given, columns, place=place, target=target, to_logits=to_logits)
     maps, maxima = (part.cpu().numpy() if shown is None else part[:, shown].cpu().numpy() for part in made[:2])
     raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
     return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusekit.data import Classes, Number, TimeToEvent
+from fusekit.data import Classes, Number, Ordered, TimeToEvent
 from fusekit.errors import DataError, attempt
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
@@ -24,13 +24,14 @@ from fusekit.report.run import Run
 TEMPERED = "after temperature"
 
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
-OF_GROUPS = ("auc", "accuracy", "mae", "uno-c")
+OF_GROUPS = ("auc", "cuts-auc", "accuracy", "mae", "uno-c")
 
 #: Kind of target -> the tables of evidence that it has.
 MEASURED: Mapping[str, frozenset[str]] = {
     Classes.kind: frozenset(
         ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
     ),
+    Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups"}),
     Number.kind: frozenset({"pairs", "subgroups"}),
     TimeToEvent.kind: frozenset({"pairs", "subgroups"}),
 }
@@ -43,7 +44,7 @@ def measured(evidence: Evidence) -> Evidence:
     states = {}
     if len(evidence.classes) == 2:
         states = {arm.name: _states(arm.runs[0], remarks) for arm in evidence.arms}
-    if len(evidence.classes) > 2:
+    if len(evidence.classes) > 2 and "calibration" in wanted:
         remarks["calibration"] = "Calibration and net benefit are for two classes; this task has more."
 
     def fill(name: str, section: str, make: Callable[[], pd.DataFrame]) -> None:
@@ -101,6 +102,7 @@ def _pairs(evidence: Evidence, remarks: dict[str, str]) -> pd.DataFrame:
     return compare_arms(
         {name: [own[seed].predictions for seed in common] for name, own in of_arm.items()},
         {name: [own[seed].rule for seed in common] for name, own in of_arm.items()},
+        evidence.target.kind,
     )
 
 

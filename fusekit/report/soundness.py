@@ -45,7 +45,10 @@ def refuse_unsound(run: Run) -> None:
     classes = task.get("classes")
     if classes is not None and len(set(classes)) < max(2, len(classes)):
         raise DataError(f"{path}: task.classes is {classes}; two or more different names are expected.")
-    target = target_of(task)
+    try:
+        target = target_of(task)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     for name, (columns, key) in _TABLES.items():
         table = run.predictions if name == "predictions" else _table(run, name)
         if table is not None:

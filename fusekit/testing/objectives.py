@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from fusekit.data import Number, TimeToEvent
+from fusekit.data import Number, Ordered, TimeToEvent
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
 from fusekit.training.objective import Objective, total
@@ -21,7 +21,9 @@ def check_objective(objective: Objective, classes: int) -> dict[str, float]:
     )
     names = ("outputs", *objective.part_names)
     labels, outputs = torch.arange(_ROWS) % classes, classes
-    if Number.kind in objective.targets:
+    if Ordered.kind in objective.targets:
+        outputs = classes - 1
+    elif Number.kind in objective.targets:
         labels, outputs = labels / classes, 1
     elif TimeToEvent.kind in objective.targets:  # intervals that were passed, every second one censored
         labels = (labels + 0.5) * (1 - 2 * (torch.arange(_ROWS) % 2))

@@ -1,5 +1,6 @@
 """From a store of slices and encoded columns to trained weights."""
 
+from fusekit.training.corn import Corn
 from fusekit.training.feed.augment import AugmentOptions
 from fusekit.training.feed.loader import SliceDataset
 from fusekit.training.guard.checkpoint import Checkpoint, difference
@@ -12,6 +13,6 @@ from fusekit.training.objective import CrossEntropy, Objective, SquaredError
 from fusekit.training.options import TrainingOptions
 
 __all__ = [
-    "ALONE", "AugmentOptions", "Checkpoint", "CrossEntropy", "NonFiniteError", "Objective", "ProcessLostError",
+    "ALONE", "AugmentOptions", "Checkpoint", "Corn", "CrossEntropy", "NonFiniteError", "Objective", "ProcessLostError",
     "Processes", "SliceDataset", "SquaredError", "TrainingOptions", "difference", "repeatable", "stoppable", "train",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from fusekit.data import Finding, Target, TimeToEvent
-from fusekit.data.own.toml import TIMES
+from fusekit.data.own.outcome import TIMES
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
 from fusekit_adni.descriptions import PHASES

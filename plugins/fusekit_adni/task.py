@@ -7,10 +7,10 @@ from typing import Literal
 
 import pandas as pd
 
-from fusekit.data import Cohort, Finding, SlicePolicy, Task
+from fusekit.data import Classes, Cohort, Finding, Ordered, SlicePolicy, Target, Task
 from fusekit.data.images.channels import IMAGE, columns_of
+from fusekit.data.own.outcome import MORE, ORDERED
 from fusekit.data.own.problems import note
-from fusekit.data.own.toml import MORE
 from fusekit.data.synthetic import quick
 from fusekit.errors import DataError, OptionError
 from fusekit.extension.registry import suggest
@@ -224,6 +224,7 @@ class AdniAdTask(AdniTask):
 
     Args:
         classes: two or three of cn, mci, ad, in this order the classes 0, 1, ...; of two the last is the positive one.
+        ordered: whether the three classes are stages in the order given, such as ``cn,mci,ad``, and not just classes.
         visits: ``all`` keeps every visit that has a label; ``baseline`` only the first.
         images: ``t1``, or ``t1,flair``: scans that have both.
         layout: of the images in the folder; ``auto`` recognises it.
@@ -239,6 +240,7 @@ class AdniAdTask(AdniTask):
         self,
         *,
         classes: tuple[str, ...] = ("cn", "ad"),
+        ordered: bool = False,
         visits: Literal["all", "baseline"] = "all",
         images: tuple[str, ...] = ("t1",),
         layout: Literal["auto", "loni", "bids", "caps"] = "auto",
@@ -253,10 +255,20 @@ class AdniAdTask(AdniTask):
         if len(set(self.classes)) < max(2, len(self.classes)):
             raise OptionError(f"task.classes takes two or three different classes, not {', '.join(classes)}.")
         if self.classes != ("CN", "AD"):
-            self.title = f"{' or '.join(_GROUPS[name] for name in self.classes)}, from MRI and biospecimens"
+            names = [_GROUPS[name] for name in self.classes]
+            named = f"{', '.join(names)}, as stages" if ordered else " or ".join(names)
+            self.title = f"{named}, from MRI and biospecimens"
             self.published = ()
         if len(self.classes) > 2:
-            self.metrics = MORE
+            self.metrics = ORDERED if ordered else MORE
+        elif ordered:
+            raise OptionError("task.ordered is for three classes, such as task.classes=cn,mci,ad; two are classes.")
+        self.ordered = ordered
+
+    @property
+    def target(self) -> Target:
+        """The classes, as stages or without an order."""
+        return (Ordered if self.ordered else Classes)(self.classes)
 
     def label(self, scans: pd.DataFrame, known: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
         """Keep the scans of visits with a diagnosis of one of the classes."""

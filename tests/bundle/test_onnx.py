@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from fusekit.baselines.prior import TablePrior
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.onnx import described, export
-from fusekit.data import Classes, ClinicalEncoding, Cohort, Pixels, SlicePolicy, cut, read
+from fusekit.data import Classes, ClinicalEncoding, Cohort, Ordered, Pixels, SlicePolicy, cut, read
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import Rule
 from fusekit.extension import catalog
@@ -54,6 +55,20 @@ def bundle_of(fusion: str, backbone: str, **further: Any) -> Bundle:
         prior=TablePrior("logistic", logistic()) if recipe.prior else None,
         **further,
     )
+
+
+def test_ordered_classes_have_their_products_in_the_graph(tmp_path: Path) -> None:
+    target = Ordered(("low", "middle", "high"))  # cut twice: the network has two outputs
+    bundle = replace(bundle_of("concat", "test_resnet"), target=target)
+    described_there = json.loads(export(bundle, tmp_path / "model.onnx").read_text())
+    assert (described_there["classes"], described_there["ordered"]) == (["low", "middle", "high"], True)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    draw = np.random.default_rng(0)
+    image = draw.integers(0, 256, (4, 1, 32, 32)).astype(np.uint8)
+    columns = ENCODING.transform(VALUES.iloc[:4])
+    (found,) = session.run(["probabilities"], {"image": image.astype(np.float32), "columns": columns})
+    np.testing.assert_allclose(np.asarray(found), bundle.probabilities(image, columns), atol=1e-5)
+    assert np.asarray(found).shape == (4, 3)
 
 
 CASES = [

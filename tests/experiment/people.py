@@ -144,3 +144,42 @@ def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: flo
     people.to_csv(folder / "people.csv", index=False)
     (folder / "times.toml").write_text(TIMES)
     return folder / "times.toml"
+
+
+GRADES = """
+table = "people.csv"
+images = "{id}.png"
+subject = "id"
+label = {ordered = "grade", order = {low = ["1", "2"], middle = ["3"], high = ["4"]}}
+columns = ["age", "tau"]
+subgroups = ["sex"]
+leave_out = ["", "9"]
+"""
+
+
+def write_grades(folder: Path, count: int = 48, *, image: float = 1.0, table: float = 1.0) -> Path:
+    """People with a grade: 1 or 2 (low), 3 or 4, as many of each class, by brightness and tau and a logistic error.
+
+    Two of them have no grade. Returns the TOML.
+    """
+    draw = np.random.default_rng(0)
+    brightness, tau = draw.normal(size=(2, count))
+    latent = 3 * (image * brightness + table * tau) + draw.logistic(size=count)
+    third = np.argsort(np.argsort(latent)) * 3 // count
+    grades = np.where(third == 0, 1 + draw.integers(0, 2, count), third + 2).astype(str).astype(object)
+    grades[:2] = ["", "9"]
+    for number in range(count):
+        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
+    people = pd.DataFrame(
+        {
+            "id": [f"p{number:02}" for number in range(count)],
+            "grade": grades,
+            "age": draw.integers(50, 90, count),
+            "tau": (80 + 20 * tau).round(2),
+            "sex": draw.choice(["F", "M"], count),
+        }
+    )
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "grades.toml").write_text(GRADES)
+    return folder / "grades.toml"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from scipy.special import logit
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data import Ordered
 from fusekit.explain.attribution import attribute
 from fusekit.explain.target import log_odds
 from fusekit.models import ConcatHead, MLPEncoder
@@ -24,6 +29,25 @@ def test_shares_sum_to_the_difference_from_the_mean_patient(both: Cohort, fusion
         gain = log_odds(bundle.model(image, columns)) - log_odds(bundle.model(image, torch.zeros_like(columns)))
     np.testing.assert_allclose(shares.sum(axis=1), gain.numpy(), atol=2e-3)
     assert list(shares.columns) == ["NOISE", "DECISIVE", "SEX", "OTHER"]
+
+
+def test_shares_of_ordered_classes_sum_to_the_difference_in_their_own_log_odds(both: Cohort) -> None:
+    """Two outputs are the cuts of three classes, each of whose log odds are shared."""
+    target = Ordered(("low", "middle", "high"))
+    bundle = replace(bundle_of(make_model("concat", 6, seed=1), both), target=target)
+    image = bundle.pixels.to_tensor(both.images[:6])
+    columns = torch.from_numpy(bundle.encode(both.table.iloc[:6]))
+    assert bundle.encoding is not None
+    asked = np.array([0, 1, 2, 0, 1, 2])
+    how: dict[str, Any] = {"target": asked, "to_logits": target.logits}
+    shares = attribute(bundle.model, bundle.encoding, image, columns, steps=200, **how)
+    with torch.no_grad():
+        p = [
+            target.answers(bundle.model(image, given).double()).numpy()
+            for given in (columns, torch.zeros_like(columns))
+        ]
+    own, without = (logit(said[np.arange(6), asked]) for said in p)
+    np.testing.assert_allclose(shares.sum(axis=1), own - without, atol=2e-3)
 
 
 def test_a_linear_model_shares_weight_times_input_by_column(telling: Cohort) -> None:

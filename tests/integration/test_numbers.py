@@ -105,7 +105,7 @@ def test_predict_and_evaluate_from_the_command_line(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"baseline": "logistic"}, "the baseline logistic is for the target classes, and that of this task is number"),
+        ({"baseline": "logistic"}, "logistic is for the target classes or ordered, and that of this task is number"),
         ({"fusion": "table-first"}, "the baseline gbdt is for the target classes"),
         ({"objective": "cross-entropy"}, "the objective cross-entropy is for the target classes"),
         ({"options": {"objective": {"gamma": 2}}}, "objective has no option 'gamma'"),

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fusekit.data import Classes
+from fusekit.data import Classes, Target
 from fusekit.evaluation import Rule
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.explanations.folder import Explained
@@ -53,13 +53,15 @@ def run_of(**known: Any) -> Any:
     return SimpleNamespace(**{"seed": 0, "rule": Rule(), "history": NOTHING, "metrics": NOTHING, **known})
 
 
-def evidence_of(arms: Mapping[str, Any], classes: tuple[str, ...] = ("CN", "AD"), **rest: Any) -> Evidence:
+def evidence_of(
+    arms: Mapping[str, Any], classes: tuple[str, ...] = ("CN", "AD"), target: Target | None = None, **rest: Any
+) -> Evidence:
     """Evidence of arms, each with its runs (or one run)."""
     runs = {name: own if isinstance(own, list) else [own] for name, own in arms.items()}
     scores = pd.DataFrame({"arm": [], "level": [], "metric": []})
     given: dict[str, Any] = {"synthetic": False, "metrics": {}, "scores": scores, **rest}
     made = tuple(Arm(name, "fusion", frozenset(), tuple(own)) for name, own in runs.items())
-    return Evidence(task="t", title="T", target=Classes(classes), aggregate="mean", arms=made, **given)
+    return Evidence(task="t", title="T", target=target or Classes(classes), aggregate="mean", arms=made, **given)
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cross-entropy": [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}],
     "hazards": [{}, {"image": 0.5, "table": 0.2}],
     "squared-error": [{}, {"huber": 0.5, "table": 0.5}],
+    "corn": [{}, {"image": 0.5}],
 }
 
 

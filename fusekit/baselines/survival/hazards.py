@@ -40,6 +40,8 @@ class GradientBoostingHazards(GradientBoosting, SurvivalBaseline):
         folds: of the cross-validation that chooses.
     """
 
+    targets = SurvivalBaseline.targets
+
     def fit(
         self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
     ) -> None:

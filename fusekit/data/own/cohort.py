@@ -101,6 +101,7 @@ class _Reader(Reading):
         note_absent(scans, target, self.findings)
         each = ", ".join(f"{part.sum()} {name}" for name, part in target.parts(scans["label"]).items())
         positive = f"; positive: {list(own.classes)[1]}" if len(own.classes) == 2 else ""
+        positive = f"; in this order: {', '.join(own.classes)}" if own.ordered else positive
         self.progress.say(
             f"{own.path.name}: {len(scans)} scans of {scans['subject'].nunique()} subjects ({each}), "
             f"{len(columns)} clinical columns{positive}"

@@ -11,7 +11,7 @@ from fusekit.data.images.channels import IMAGE
 from fusekit.data.own.attributes import Known
 from fusekit.data.own.images.series import Wanted
 from fusekit.data.own.places import Pattern
-from fusekit.data.target import Classes, Number, Target, TimeToEvent
+from fusekit.data.target import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.data.task import Preset
 
 
@@ -88,6 +88,7 @@ class OwnData:
     number: Number | None = None
     event: TimeToEvent | None = None
     timed: Timed | None = None  # of the event
+    ordered: bool = False  # whether the classes have an order, the lowest first
     leave_out: tuple[str, ...]
     columns: tuple[OwnColumn, ...]
     groups: tuple[str, ...] = ()
@@ -109,7 +110,8 @@ class OwnData:
     @property
     def target(self) -> Target:
         """What is predicted."""
-        return self.number or self.event or Classes(tuple(self.classes))
+        classes = Ordered if self.ordered else Classes
+        return self.number or self.event or classes(tuple(self.classes))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from fusekit.data.cohort import OURS
 from fusekit.data.images.channels import check_names
 from fusekit.data.images.dicom.frames import TRAITS
 from fusekit.data.own.attributes import Known, named
-from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, OwnImage, Place, Timed
+from fusekit.data.own.description import Further, Named, OwnColumn, OwnData, OwnImage, Place
 from fusekit.data.own.images.series import Wanted
-from fusekit.data.own.keys import Keys, read_toml
+from fusekit.data.own.keys import read_toml
+from fusekit.data.own.outcome import OutcomeKeys
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.problems import Problems
 from fusekit.data.slices.policy import SlicePolicy
-from fusekit.data.target import Number, TimeToEvent
 from fusekit.data.task import Preset
 from fusekit.errors import DataError, OptionError
 from fusekit.extension import catalog
@@ -24,11 +24,6 @@ from fusekit.extension.registry import suggest
 
 #: The middle tenth of the axial slices, wherever the volume lies.
 SLICES = SlicePolicy(plane="axial", space="fraction", start=0.45, stop=0.55)
-TWO = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "auc")
-MORE = ("accuracy", "balanced-accuracy", "macro-auc")
-TIMES = ("uno-c", "harrell-c", "time-auc", "integrated-brier", "observed-over-predicted")
-NUMBERS = ("mae", "rmse", "r2", "spearman", "calibration-slope")
-
 
 _ENTRIES = """
     title data table sheet join_ids images masks series choose subject scan label classes positive leave_out columns
@@ -50,14 +45,11 @@ def read_own(path: Path) -> OwnData:
     return made
 
 
-class _Reader(Keys):
+class _Reader(OutcomeKeys):
     def read(self, entries: dict[str, Any]) -> OwnData | None:
         self.known(entries, _ENTRIES)
         before = len(self.problems.sentences)
-        label, number = self.label(entries)
-        event, timed = self.event(entries)
-        other = number or event
-        classes = {} if other else self.classes(entries)
+        outcome, usual = self.outcome(entries)
         folder = self.path.parent / Path(self.text(entries, "data") or ".").expanduser()
         made: dict[str, Any] = {
             "path": self.path,
@@ -70,11 +62,7 @@ class _Reader(Keys):
             "masks": self.place(entries, "masks"),
             "subject": self.text(entries, "subject", needed=True),
             "scan": self.text(entries, "scan"),
-            "label": label,
-            "classes": classes,
-            "number": number,
-            "event": event,
-            "timed": timed,
+            **outcome,
             "leave_out": self.texts(entries, "leave_out"),
             "columns": tuple(self.columns(entries)),
             "groups": self.texts(entries, "groups"),
@@ -85,14 +73,12 @@ class _Reader(Keys):
             ),
             "without_table": self.choice(entries, "rows_without_table", ("gaps", "keep")),
             "without_subject": self.choice(entries, "rows_without_subject", ("refuse", "leave out")) == "leave out",
-            "metrics": self.metrics(
-                entries, NUMBERS if number else TIMES if event else TWO if len(classes) == 2 else MORE
-            ),
+            "metrics": self.metrics(entries, usual),
             "preset": self.preset(entries),
         }
         columns = [column.name for column in made["columns"]]
         roles = {made[role]: role for role in ("scan", "subject", "label") if made[role]}
-        roles |= {timed.column: "time"} if timed else {}
+        roles |= {made["timed"].column: "time"} if made.get("timed") else {}
         for key, names in (("groups", made["groups"]), ("subgroups", made["subgroups"]), ("columns", columns)):
             for name in names:
                 if key == "columns" and name in roles:
@@ -156,78 +142,6 @@ class _Reader(Keys):
                 self.wrong((*at, "choose", name), f"takes a number or a text, not {value!r}.")
         name = self.text(entries, "series", at) if entries.get("series") != "" else ""  # "" takes the only one
         return Wanted(name, choose=tuple(choose.items()))
-
-    def label(self, entries: dict[str, Any]) -> tuple[str, Number | None]:
-        """The column that is predicted, and what it is if it holds numbers."""
-        value = entries.get("label")
-        if not isinstance(value, dict):
-            return self.text(entries, "label", needed=True), None
-        for each in ("classes", "positive"):
-            if each in entries:
-                self.wrong((each,), "is for a label of classes, and this one is none.")
-        if "event" in value or "time" in value:
-            return self.text(value, "event", ("label",), needed=True), None
-        self.known(value, ("number", "unit"), ("label",))
-        name = self.text(value, "number", ("label",), needed=True)
-        return name, Number(name or "?", self.text(value, "unit", ("label",)))
-
-    def event(self, entries: dict[str, Any]) -> tuple[TimeToEvent | None, Timed | None]:
-        """The event whose time is predicted, and where the time stands; nothing of other labels."""
-        at, value = ("label",), entries.get("label")
-        if not isinstance(value, dict) or not {"event", "time"} & set(value):
-            return None, None
-        self.known(value, ("event", "time", "unit", "horizons", "intervals", "name", "seen", "censored"), at)
-        timed = Timed(
-            self.text(value, "time", at, needed=True), self.texts(value, "seen", at), self.texts(value, "censored", at)
-        )
-        if bool(timed.seen) != bool(timed.censored):
-            self.wrong(at, "takes seen and censored together: what is written where the event was seen, and where not.")
-        if both := sorted(set(timed.seen) & set(timed.censored)):
-            self.wrong(at, f"has the value {both[0]!r} for seen and for censored.")
-        horizons, intervals = value.get("horizons"), value.get("intervals", 10)
-        if not (isinstance(horizons, list) and all(type(one) in (int, float) for one in horizons)):
-            self.wrong(at, "takes horizons, the times at which survival is stated, such as horizons = [12, 24, 36].")
-            return None, timed
-        if type(intervals) is not int:
-            self.wrong((*at, "intervals"), f"takes a whole number, not {intervals!r}.")
-            return None, timed
-        name = self.text(value, "name", at) or self.text(value, "event", at)
-        try:
-            ends = tuple(map(float, horizons))
-            return TimeToEvent(name or "?", ends, self.text(value, "unit", at), intervals), timed
-        except DataError as error:
-            self.wrong((*at, "horizons"), f"does not fit: {error}")
-            return None, timed
-
-    def classes(self, entries: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-        value = entries.get("classes")
-        if isinstance(value, dict):
-            found = {name: self.texts(value, name, ("classes",)) for name in value}
-        elif isinstance(value, list):
-            found = {name: (name,) for name in self.texts(entries, "classes")}
-        else:
-            self.wrong(("classes",), 'takes names, such as ["benign", "malignant"], or for each name its values.')
-            return {}
-        if len(found) < 2 or (isinstance(value, list) and len(found) < len(value)):
-            self.wrong(("classes",), f"takes two or more different classes, not {value!r}.")
-        owner: dict[str, str] = {}
-        for name, values in found.items():
-            if not values:
-                self.wrong(("classes", name), "has no values.")
-            for each in values:
-                if owner.setdefault(each, name) != name:
-                    self.wrong(("classes", name), f"has the value {each!r}, which {owner[each]} has too.")
-        for each in self.texts(entries, "leave_out"):
-            if each in owner:
-                self.wrong(("leave_out",), f"has the value {each!r}, which the class {owner[each]} has too.")
-        positive = self.text(entries, "positive")
-        if positive and positive not in found:
-            self.wrong(("positive",), f"names no class: {positive!r}; {suggest(positive, found)}")
-        elif positive and len(found) > 2:
-            self.wrong(("positive",), f"is for two classes; with {len(found)} none is the positive one.")
-        elif positive:
-            found = {name: found[name] for name in sorted(found, key=lambda name: name == positive)}
-        return found
 
     def columns(self, entries: dict[str, Any]) -> list[OwnColumn]:
         value = entries.get("columns", [])

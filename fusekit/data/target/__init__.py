@@ -1,19 +1,22 @@
-"""What is predicted of a subject: a class, a number, the time to an event."""
+"""What is predicted of a subject: a class, one of ordered classes, a number, the time to an event."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fusekit.data.target.classes import Classes
 from fusekit.data.target.number import Number
+from fusekit.data.target.ordered import Ordered
 from fusekit.data.target.target import Target
 from fusekit.data.target.time_to_event import TimeToEvent
 from fusekit.errors import DataError
 
-__all__ = ["Classes", "Number", "Target", "TimeToEvent", "target_of"]
+__all__ = ["Classes", "Number", "Ordered", "Target", "TimeToEvent", "target_of"]
 
 
 def target_of(described: Mapping[str, Any]) -> Target:
     """The target of a task's description (``Task.describe``); DataError if it has none."""
+    if described.get("ordered"):
+        return Ordered(tuple(described["classes"]))
     if "classes" in described:
         return Classes(tuple(described["classes"]))
     if "number" in described:

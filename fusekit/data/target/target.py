@@ -58,6 +58,13 @@ class Target(ABC):
     def answers(self, outputs: Tensor) -> Tensor:
         """A model's outputs (B, W) -> what it says (B, A), which models and slices are averaged in."""
 
+    def logits(self, outputs: Tensor) -> Tensor:
+        """A model's outputs (B, W) -> logits of classes (B, K), which explanations are of; none where it is no class.
+
+        NotImplementedError there.
+        """
+        raise NotImplementedError(f"a {self.kind} has no logits of classes")
+
     def predict(self, answers: np.ndarray) -> pd.DataFrame:
         """Answers (N, A) -> the columns of ``predictions.csv`` that hold them."""
         return pd.DataFrame(answers, columns=list(self.columns))

@@ -68,7 +68,7 @@ def accuracy_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     return Difference(value, max(-1.0, padded.mean() - half), min(1.0, padded.mean() + half), p)
 
 
-def error_difference(first: np.ndarray, second: np.ndarray) -> Difference:
+def error_difference(first: np.ndarray, second: np.ndarray, *, ranks: bool = False) -> Difference:
     """Compare the mean absolute errors of two arms, over one seed or several.
 
     p is that of the sign-flip test of subjects. The limits are Student's of the subjects' differences, each the mean
@@ -76,6 +76,8 @@ def error_difference(first: np.ndarray, second: np.ndarray) -> Difference:
 
     Args:
         first, second: absolute errors, NaN for a subject that a seed did not test (S, N).
+        ranks: errors are whole ranks. Arms that call everyone alike would then seem to be alike for certain: the limits
+            are those of two more subjects, of whom each arm calls one a rank better (as ``accuracy_difference``).
     """
     from scipy.stats import t
 
@@ -83,9 +85,11 @@ def error_difference(first: np.ndarray, second: np.ndarray) -> Difference:
     n, value = len(mine), float(mine.mean())
     if n < 2:
         return Difference(value, *[float("nan")] * 3)
-    half = float(t.ppf(0.975, n - 1) * mine.std(ddof=1) / np.sqrt(n))
+    padded = np.concatenate([mine, [1.0, -1.0]]) if ranks else mine
+    middle = float(padded.mean())
+    half = float(t.ppf(0.975, len(padded) - 1) * padded.std(ddof=1) / np.sqrt(len(padded)))
     p = sign_flip(np.sum(each * weights / weights.max(), axis=0))
-    return Difference(value, value - half, value + half, p)
+    return Difference(value, middle - half, middle + half, p)
 
 
 def _by_subject(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Classes, Ordered
 from fusekit.data.target.time_to_event import RISK, events_of
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.arms.differences import (
@@ -17,7 +19,7 @@ from fusekit.evaluation.arms.differences import (
     area_difference,
     error_difference,
 )
-from fusekit.evaluation.delong import Areas, areas, macro_areas, mean_areas
+from fusekit.evaluation.delong import Areas, areas, cut_areas, macro_areas, mean_areas
 from fusekit.evaluation.predictions import (
     NUMBER,
     POSITIVE,
@@ -52,6 +54,10 @@ class Measure(NamedTuple):
 MEASURES = {
     "auc": Measure("AUC", "DeLong's test", of_classes=True),
     "macro-auc": Measure("macro AUC", "DeLong's test", of_classes=True),
+    "cuts-auc": Measure("AUC of cuts", "DeLong's test", of_classes=True),
+    "rank-error": Measure(
+        "rank error", "a sign-flip test of subjects' absolute rank errors", -1, "has {by} less {title} than"
+    ),
     "uno-c": Measure("Uno's c", "a z test of the subjects' parts in it"),
     "mae": Measure("MAE", "a sign-flip test of subjects' absolute errors", -1, "errs by {by} {title} less than"),
     "integrated-brier": Measure(
@@ -62,16 +68,20 @@ MEASURES = {
 
 
 def compare_arms(
-    predictions: Mapping[str, Sequence[pd.DataFrame]], rules: Mapping[str, Sequence[Rule]] | None = None
+    predictions: Mapping[str, Sequence[pd.DataFrame]],
+    rules: Mapping[str, Sequence[Rule]] | None = None,
+    kind: str = Classes.kind,
 ) -> pd.DataFrame:
     """Compare all pairs of arms, subject by subject.
 
-    Classes are compared by AUC (of three or more: macro AUC) and accuracy, numbers by their absolute errors,
-    times to an event by Uno's c and the integrated Brier score.
+    Classes are compared by AUC (of three or more: macro AUC) and accuracy, ordered classes by the mean AUC of cuts and
+    the absolute rank error, numbers by their absolute errors, times to an event by Uno's c and the integrated Brier
+    score.
 
     Args:
         predictions: arm -> ``predictions.csv`` of each seed, in the same order of seeds in every arm.
         rules: arm -> of each seed; without them probabilities are averaged, and the most probable class is called.
+        kind: of the target, which probabilities do not show.
 
     Returns:
         One row per pair and measure: first, second, measure, difference (first minus second, the mean over seeds), low,
@@ -93,7 +103,7 @@ def compare_arms(
     elif any(map(horizons_of, found)):
         rows = list(_of_times(tables, everyone))
     else:
-        rows = list(_of_classes(tables, given, everyone))
+        rows = list(_of_classes(tables, given, everyone, kind == Ordered.kind))
     columns = ["first", "second", "measure", "difference", "low", "high", "p", "spread"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(7, "p_holm", table.groupby("measure")["p"].transform(holm))
@@ -103,21 +113,26 @@ def compare_arms(
     return table
 
 
-def _of_classes(tables: _Tables, rules: Mapping[str, Sequence[Rule]], everyone: list[str]) -> Iterator[tuple[Any, ...]]:
+def _of_classes(
+    tables: _Tables, rules: Mapping[str, Sequence[Rule]], everyone: list[str], ordered: bool
+) -> Iterator[tuple[Any, ...]]:
     names = list(tables)
-    calls = {arm: list(map(_right, rules[arm], seeds)) for arm, seeds in tables.items()}
-    curves = {arm: [_areas(table, everyone) for table in seeds] for arm, seeds in tables.items()}
+    of_calls, compared = _right, accuracy_difference
+    if ordered:
+        of_calls, compared = _rank_errors, partial(error_difference, ranks=True)
+    calls = {arm: list(map(of_calls, rules[arm], seeds)) for arm, seeds in tables.items()}
+    curves = {arm: [_areas(table, everyone, ordered) for table in seeds] for arm, seeds in tables.items()}
     joined = [mean_areas(curves[arm]) for arm in names]
     of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
-    right = {arm: np.array([call.reindex(everyone) for call in seeds]) for arm, seeds in calls.items()}
-    measure = "macro-auc" if "p_2" in tables[names[0]][0] else "auc"
-    pairs = _independent_pairs(tables[names[0]][0])
+    called = {arm: np.array([call.reindex(everyone) for call in seeds]) for arm, seeds in calls.items()}
+    several = "macro-auc" if "p_2" in tables[names[0]][0] else "auc"
+    measures = ("cuts-auc", "rank-error") if ordered else (several, "accuracy")
+    pairs = _independent_pairs(tables[names[0]][0], ordered)
     for (i, first), (j, second) in combinations(enumerate(names), 2):
         by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
-        yield first, second, measure, *area_difference(of_all, i, j, pairs), _spread(by_seed)
-        by_seed = list(np.nanmean(right[first], axis=1) - np.nanmean(right[second], axis=1))
-        found = accuracy_difference(right[first], right[second])
-        yield first, second, "accuracy", *found, _spread(by_seed)
+        yield first, second, measures[0], *area_difference(of_all, i, j, pairs), _spread(by_seed)
+        by_seed = list(np.nanmean(called[first], axis=1) - np.nanmean(called[second], axis=1))
+        yield first, second, measures[1], *compared(called[first], called[second]), _spread(by_seed)
 
 
 def _of_numbers(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...]]:
@@ -209,11 +224,19 @@ def _right(rule: Rule, table: pd.DataFrame) -> pd.Series:
     return pd.Series(right.astype(float), index=table["subject"].to_numpy())
 
 
-def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:
+def _rank_errors(rule: Rule, table: pd.DataFrame) -> pd.Series:
+    """How many ranks each subject's call is away from the true class, by subject."""
+    errors = np.abs(rule.called(table, "subject") - table["label"].to_numpy())
+    return pd.Series(errors.astype(float), index=table["subject"].to_numpy())
+
+
+def _areas(table: pd.DataFrame, everyone: list[str], ordered: bool) -> Areas:
     """Area of one arm and seed, with a column for everyone; a subject that was not tested has no part in it."""
     labels, probabilities = table["label"].to_numpy(), probabilities_of(table)
     folds = table["fold"].to_numpy() if "fold" in table else None
-    if probabilities.shape[1] > 2:
+    if ordered:
+        found = cut_areas(labels, probabilities[None], folds)
+    elif probabilities.shape[1] > 2:
         found = macro_areas(labels, probabilities[None], folds)
     else:
         found = areas(labels == POSITIVE, probabilities[None, :, POSITIVE], folds)
@@ -221,10 +244,11 @@ def _areas(table: pd.DataFrame, everyone: list[str]) -> Areas:
     return Areas(found.area, parts.to_numpy()[None])
 
 
-def _independent_pairs(table: pd.DataFrame) -> int:
-    """Pairs of two classes that can be formed within folds without using a subject twice."""
+def _independent_pairs(table: pd.DataFrame, ordered: bool) -> int:
+    """Pairs of two classes, of ordered ones the outer two, that can be formed within folds with each subject once."""
     folds = table["fold"] if "fold" in table else pd.Series(0, index=table.index)
     counts = pd.crosstab(folds, table["label"])
+    counts = counts.iloc[:, [0, -1]] if ordered else counts
     return int(counts.min(axis=1).sum()) if counts.shape[1] > 1 else 0
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from fusekit.data import Classes, Ordered
 from fusekit.evaluation.metrics.metric import Metric, fewest_subjects, positive
 from fusekit.evaluation.statistics import wilson
 from fusekit.evaluation.thresholds import most_probable
@@ -40,6 +41,7 @@ class Proportion(Metric, ABC):
 class Accuracy(Proportion):
     """Share of all rows whose predicted class is the true one."""
 
+    targets = (Classes.kind, Ordered.kind)
     title = "accuracy"
     definition = "correct calls / all calls"
     empty = "NaN without predictions; defined if one class is empty"
@@ -81,6 +83,7 @@ NegativePredictiveValue = partial(
 class BalancedAccuracy(Metric):
     """Mean over the classes of the share of their rows that is called by the right class (multi-class sensitivity)."""
 
+    targets = (Classes.kind, Ordered.kind)
     title = "balanced accuracy"
     definition = "mean over classes of correct calls / rows of the class"
     empty = "NaN if any class is empty"

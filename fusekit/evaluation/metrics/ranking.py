@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import numpy as np
 
+from fusekit.data import Classes, Ordered
 from fusekit.evaluation.delong import auc, auc_interval, exact_limits
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric, fewest_subjects, positive
 from fusekit.evaluation.predictions import POSITIVE
 
 
-class _Area(Metric):
+class Area(Metric, ABC):
+    """An area, or a mean of several, within each fold and averaged over folds."""
+
     within_folds, limits = True, (0, 1)
 
     @abstractmethod
-    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+    def sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
         """Classes (N,) between which pairs are ordered, and how many there are."""
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
@@ -31,18 +34,19 @@ class _Area(Metric):
         value = self.value_in(folds, labels, probabilities)
         if value not in (0.0, 1.0):
             return super().interval_in(folds, labels, probabilities, subjects)
-        own, count = self._sides(labels, probabilities.shape[1])
+        own, count = self.sides(labels, probabilities.shape[1])
         return exact_limits(value, sum(fewest_subjects(own[rows], subjects[rows], count) for rows in folds.rows))
 
 
-class AreaUnderCurve(_Area):
+class AreaUnderCurve(Area):
     """Chance that a random positive scores above a random negative, ties counted half (Mann-Whitney)."""
 
     title = "AUC"
     definition = "area under the ROC curve of the positive class's probability"
     empty = "NaN if either class is empty"
 
-    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+    def sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+        """Positive and negative."""
         return positive(labels), 2
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -76,14 +80,16 @@ class _AreaOfRanks(Metric):
         return float(of_cases @ below) / (int(cases.sum()) * int((~cases).sum()))
 
 
-class MacroAreaUnderCurve(_Area):
+class MacroAreaUnderCurve(Area):
     """Mean over the classes of the AUC of each against the rest (one-versus-rest, unweighted)."""
 
+    targets = (Classes.kind, Ordered.kind)
     title = "macro AUC"
     definition = "mean over classes of the area under the ROC curve of the class against the rest"
     empty = "NaN if any class is empty"
 
-    def _sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+    def sides(self, labels: np.ndarray, classes: int) -> tuple[np.ndarray, int]:
+        """All of them."""
         return labels, classes
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:

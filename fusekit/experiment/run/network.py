@@ -14,10 +14,11 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.forward import BATCH
-from fusekit.data import Target
+from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Metric, Rule, prediction_table
 from fusekit.evaluation.metrics.numbers import ExplainedVariance
+from fusekit.evaluation.metrics.ordered import AreaOfCuts
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.evaluation.metrics.survival import HarrellConcordance
 from fusekit.evaluation.predictions import outputs_of
@@ -40,11 +41,12 @@ from fusekit.training.feed.scans import ScanDataset
 
 #: Folder of a fold's explanations, in the fold's own.
 EXPLANATIONS = "explanations"
-#: ``Target.select`` -> what scores an epoch.
+#: Kind of target -> what scores an epoch, called ``Target.select``.
 SELECTED: Mapping[str, Metric] = {
-    "auc": MacroAreaUnderCurve(),
-    "r2": ExplainedVariance(),
-    "harrell-c": HarrellConcordance(),
+    Classes.kind: MacroAreaUnderCurve(),
+    Ordered.kind: AreaOfCuts(),
+    Number.kind: ExplainedVariance(),
+    TimeToEvent.kind: HarrellConcordance(),
 }
 #: Notified of every epoch: the part that is trained (``fold-0``), the run where it is being written, epoch, scores.
 Follow = Callable[[str, Run, int, dict[str, float]], None]
@@ -99,9 +101,9 @@ def fit_network(
 def validation_score(
     target: Target, predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame, rule: Rule
 ) -> float:
-    """What ``Target.select`` says, of the subjects set aside; of several classes the mean AUC over them."""
+    """What ``Target.select`` says, of the subjects set aside; of several classes their mean AUC, or that of cuts."""
     subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
-    metric = SELECTED[target.select].reading(target.columns)
+    metric = SELECTED[target.kind].reading(target.columns)
     return metric.value(subjects["label"].to_numpy(), outputs_of(subjects))
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from fusekit.baselines.choice import ColumnChoice
 from fusekit.baselines.cross_fit import cross_fit
 from fusekit.baselines.images import by_scan
-from fusekit.baselines.prior import FOLDS, TablePrior, log_probabilities
-from fusekit.data import ClinicalEncoding
+from fusekit.baselines.prior import FOLDS, TablePrior, offsets
+from fusekit.data import ClinicalEncoding, Ordered
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.progress import Progress
@@ -64,8 +64,8 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
     if name is not None and found is not None:
         baseline = plan.build_prior()
         baseline.fit(clinical, cohort.columns, labels, subjects, seed)
-        prior = TablePrior(name, baseline)
-        said = pd.DataFrame(log_probabilities(found.probabilities), index=scans.index)
+        prior = TablePrior(name, baseline, ordered=plan.task.target.kind == Ordered.kind)
+        said = pd.DataFrame(offsets(found.probabilities, prior.ordered), index=scans.index)
         # Of a scan without a table, the network takes another number.
         values = np.concatenate([values, said.reindex(rows["scan"], fill_value=0)], axis=1).astype(np.float32)
     if choice:

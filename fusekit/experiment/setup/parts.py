@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 #: What is trained where neither a fusion nor a baseline is named.
 FUSION = "rbca"
 #: What a training makes small where nothing else is named: ``Target.objective`` of each kind.
-OBJECTIVES = ("cross-entropy", "squared-error", "hazards")
-OBJECTIVES_OF = "{}; of a number {}; of the time to an event {}".format(*OBJECTIVES)
+OBJECTIVES = ("cross-entropy", "squared-error", "hazards", "corn")
+OBJECTIVES_OF = "{}; of a number {}; of the time to an event {}; of ordered classes {}".format(*OBJECTIVES)
 #: The part before the dot in ``-o part.option=value`` -> where its options are declared; empty where names decide.
 PARTS = {
     "task": "",

@@ -13,7 +13,7 @@ from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
 from fusekit.baselines.stack import StackOptions
-from fusekit.data import Cohort, ColumnLayout, SlicePolicy, Task
+from fusekit.data import Cohort, ColumnLayout, Ordered, SlicePolicy, Task
 from fusekit.data.absence import Modality, united
 from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
@@ -248,6 +248,11 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
+    if plan.stack.by and task.target.kind == Ordered.kind:  # no bundle holds one
+        raise OptionError(
+            f"the fusion {config.fusion} stacks {plan.stack.by} on a network, which is for classes without an order. "
+            "Take another fusion, or leave the order out."
+        )
     if plan.recipe.prior and plan.build_prior().reads_image:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")
     if plan.columns.most:

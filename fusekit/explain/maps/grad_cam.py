@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import POSITIVE
-from fusekit.explain.target import log_odds
+from fusekit.explain.target import as_they_are, log_odds
 from fusekit.models import FusionModel
 
 #: Fewest pixels of a map along each axis that still say where; the last map of a ResNet has 7 at 224 pixels.
@@ -42,6 +43,7 @@ def grad_cam(
     *,
     place: str | None = None,
     target: int | Tensor = POSITIVE,
+    to_logits: Callable[[Tensor], Tensor] = as_they_are,
 ) -> Maps:
     """Explain predictions of a class by the image.
 
@@ -54,6 +56,7 @@ def grad_cam(
         columns: (B, F), or None if the model reads none.
         place: a site of the backbone or ``LAST``; None: ``deepest``.
         target: the class, or that of each image (B,).
+        to_logits: the model's outputs (B, W) -> logits of classes (B, K): ``Target.logits``.
 
     Raises:
         DataError: the backbone has no such place, or the prediction does not depend on its map.
@@ -61,7 +64,8 @@ def grad_cam(
     place = place or deepest(model, image, columns).name
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
-        logits, map_ = _at_place(model, image.detach().requires_grad_(), columns, place)
+        outputs, map_ = _at_place(model, image.detach().requires_grad_(), columns, place)
+        logits = to_logits(outputs)
         slope = None
         if map_.requires_grad:
             (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
@@ -110,7 +114,7 @@ def _places(model: FusionModel) -> list[str]:
 
 
 def _at_place(model: FusionModel, image: Tensor, columns: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
-    """Logits (B, K) and the feature map (B, M, *S') of a place, with its graph."""
+    """Outputs (B, W) and the feature map (B, M, *S') of a place, with its graph."""
     kept: list[Tensor] = []
     names = _places(model)
     if name not in names:

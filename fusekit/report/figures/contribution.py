@@ -116,7 +116,7 @@ def missingness(evidence: Evidence) -> Iterator[Picture]:
 
 
 def _measure(evidence: Evidence) -> str:
-    return evidence.metrics.get("auc") or evidence.metrics.get("macro-auc") or "AUC"
+    return evidence.metrics.get("auc") or ("macro AUC" if len(evidence.classes) > 2 else "AUC")
 
 
 def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> Picture:

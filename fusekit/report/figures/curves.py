@@ -13,6 +13,7 @@ from fusekit.report.drawing.panels import TICKS, TOGETHER, Line, overlay, refere
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.bands import Band, precision_recall_band, roc_band
+from fusekit.report.figures.cuts import of_cut
 from fusekit.report.formatting import Limits, count_subjects, limits_of, records, with_interval
 
 BANDS = "Bands are pointwise 95 % limits over subjects (bootstrap within fold and class)."
@@ -32,48 +33,71 @@ ROC = Kind("roc", "ROC curves", "1 - specificity", "sensitivity", "AUC")
 PRECISION_RECALL = Kind("precision-recall", "Precision-recall curves", "recall", "precision", "AP")
 
 
+class Against(NamedTuple):
+    """Who is held against whom in a panel, and in what tables of subjects."""
+
+    name: str  # who
+    title: str  # above the panel
+    label: int  # whose probability is looked at
+    arms: Mapping[str, Sequence[pd.DataFrame]]  # arm -> table of each seed
+
+
 def curves(evidence: Evidence) -> Iterator[Picture]:
     """Draw curves of all arms and seeds; with more than two classes, of each class against the rest.
 
     The legend's AUCs are the scores of the report's table. With more than two classes, and for average precision, they
     are the areas below the drawn curves. More than two arms have bands in a picture of their own, ``-by-arm``.
     """
-    arms = {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
+    arms, classes = _subjects(evidence), evidence.classes
+    labels = [1] if len(classes) == 2 else range(len(classes))
+    panels = [Against(classes[k], f"{classes[k]} against the rest", k, arms) for k in labels]
     for kind in (ROC, PRECISION_RECALL):
-        yield from _of_kind(evidence, arms, kind)
+        yield from _of_kind(evidence, panels, kind, "Each class against the rest. ")
 
 
-def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kind: Kind) -> Iterator[Picture]:
-    classes, binary = evidence.classes, len(evidence.classes) == 2
-    labels = [1] if binary else list(range(len(classes)))
+def cut_curves(evidence: Evidence) -> Iterator[Picture]:
+    """Draw curves of all arms and seeds, of ordered classes those above each cut against those below."""
+    panels = []
+    for k, name in enumerate(evidence.classes[:-1]):
+        arms = {arm: [of_cut(table, k) for table in seeds] for arm, seeds in _subjects(evidence).items()}
+        panels.append(Against(f"above {name}", f"Above {name}, against {name} or below", 1, arms))
+    for kind in (ROC, PRECISION_RECALL):
+        yield from _of_kind(evidence, panels, kind, "Those above each cut against those below. ")
+
+
+def _subjects(evidence: Evidence) -> dict[str, list[pd.DataFrame]]:
+    return {arm.name: [run.subjects for run in arm.runs] for arm in evidence.arms}
+
+
+def _of_kind(evidence: Evidence, panels: Sequence[Against], kind: Kind, who: str) -> Iterator[Picture]:
+    binary, arms = len(panels) == 1, panels[0].arms
     compute = roc_band if kind is ROC else precision_recall_band
-    bands = {label: {arm: compute(seeds, label) for arm, seeds in arms.items()} for label in labels}
-    areas = {label: {arm: band.area for arm, band in own.items()} for label, own in bands.items()}
+    places = range(len(panels))
+    bands = [{arm: compute(seeds, panel.label) for arm, seeds in panel.arms.items()} for panel in panels]
+    areas = [{arm: band.area for arm, band in own.items()} for own in bands]
     if kind is ROC and binary:
         table = evidence.subject_scores
-        areas[1] |= {row["arm"]: limits_of(row) for row in records(table[table["metric"] == "auc"])}
-    lines = {label: {arm: Line(*band[:4]) for arm, band in own.items()} for label, own in bands.items()}
-    texts = {
-        label: {arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for label, own in areas.items()
-    }
+        areas[0] |= {row["arm"]: limits_of(row) for row in records(table[table["metric"] == "auc"])}
+    lines = [{arm: Line(*band[:4]) for arm, band in own.items()} for own in bands]
+    texts = [{arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for own in areas]
     first = next(iter(arms.values()))[0]
-    shares = {label: float((first["label"] == label).mean()) for label in labels}
+    shares = [float((next(iter(own.arms.values()))[0]["label"] == own.label).mean()) for own in panels]
     together = len(arms) <= TOGETHER
 
     def all_arms(figure: Figure) -> None:
-        for axes, label in zip(figure.subplots(len(labels), 1, squeeze=False)[:, 0], labels, strict=True):
-            overlay(axes, lines[label], texts[label], together)
-            _finish(axes, kind, shares[label])
+        for axes, k in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], places, strict=True):
+            overlay(axes, lines[k], texts[k], together)
+            _finish(axes, kind, shares[k])
             if not binary:
-                axes.set_title(f"{classes[label]} against the rest")
+                axes.set_title(panels[k].title)
 
     def each_arm(figure: Figure) -> None:
-        small_multiples(figure, lines[1], texts[1], lambda axes: _finish(axes, kind, shares[1]))
+        small_multiples(figure, lines[0], texts[0], lambda axes: _finish(axes, kind, shares[0]))
 
-    table = pd.concat([_rows(classes[label], bands[label], areas[label], kind) for label in labels])
+    table = pd.concat([_rows(panels[k].name, bands[k], areas[k], kind) for k in places])
     table = table.drop(columns="class") if binary else table
-    said = "; ".join(f"{classes[k]}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in labels)
-    caption = f"{count_subjects(first)}, held out. {'' if binary else 'Each class against the rest. '}Curves are means "
+    said = "; ".join(f"{panels[k].name}: " + ", ".join(f"{a} {t}" for a, t in texts[k].items()) for k in places)
+    caption = f"{count_subjects(first)}, held out. {'' if binary else who}Curves are means "
     caption += "of the folds' curves, weighted by subjects, because scores of different models are not on one scale."
     picture = partial(draw, alt=f"{kind.title}, {said}.", table=table, synthetic=evidence.synthetic)
     yield picture(
@@ -81,7 +105,7 @@ def _of_kind(evidence: Evidence, arms: Mapping[str, Sequence[pd.DataFrame]], kin
         all_arms,
         title=kind.title,
         caption=f"{caption} {BANDS}" if together else caption,
-        height=len(labels) * (4.3 + 0.17 * len(arms)),
+        height=len(panels) * (4.3 + 0.17 * len(arms)),
     )
     if binary and not together:
         yield picture(

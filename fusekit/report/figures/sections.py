@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from fusekit.data import Classes, Number, TimeToEvent
+from fusekit.data import Classes, Number, Ordered, TimeToEvent
 from fusekit.errors import attempt
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
@@ -13,7 +13,8 @@ from fusekit.report.explanations.explained import explanations
 from fusekit.report.figures.calibration import decision_curve, reliability
 from fusekit.report.figures.calls import confusion
 from fusekit.report.figures.contribution import ablations, missingness, shapley
-from fusekit.report.figures.curves import curves
+from fusekit.report.figures.curves import curves, cut_curves
+from fusekit.report.figures.cuts import cut_reliability
 from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
@@ -31,6 +32,17 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "calls": (confusion,),
         "calibration": (reliability,),
         "decision": (decision_curve,),
+        "contribution": (ablations, shapley, missingness),
+        "subgroups": (subgroups,),
+        "explanations": (explanations,),
+        "training": (training,),
+    },
+    Ordered.kind: {
+        "scores": (scores,),
+        "pairs": (differences,),
+        "curves": (cut_curves,),
+        "calls": (confusion,),
+        "cuts": (cut_reliability,),
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),

@@ -15,7 +15,7 @@ from fusekit.report.figures.scores import ROW
 from fusekit.report.formatting import limits_of, records, shortened, with_interval
 
 #: Metrics by which subgroups are drawn, of those that the task has.
-METRICS = ("auc", "macro-auc", "mae", "accuracy", "balanced-accuracy")
+METRICS = ("auc", "macro-auc", "cuts-auc", "mae", "accuracy", "balanced-accuracy")
 
 
 def subgroups(evidence: Evidence) -> Iterator[Picture]:

@@ -16,7 +16,7 @@ from fusekit.report.formatting import MINUS, NOTHING, counted, limits_of, number
 from fusekit.report.page.verdict import best_for_sure
 
 #: Metrics that come first.
-FIRST = ("auc", "macro-auc")
+FIRST = ("auc", "macro-auc", "cuts-auc")
 #: Rows of a table; what is longer has its file.
 ROWS = 60
 

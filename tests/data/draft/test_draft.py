@@ -11,9 +11,11 @@ import nibabel as untyped_nibabel
 import numpy as np
 import pytest
 
+from fusekit.data import Ordered
 from fusekit.data.draft.draft import Draft, Found, as_toml, draft, look, place_of
 from fusekit.data.draft.pattern import Guess
 from fusekit.data.own.task import OwnTask
+from fusekit.data.own.toml import read_own
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 
@@ -270,3 +272,17 @@ def draft_without_time(folder: Path) -> Draft:
     path = folder / "t.csv"
     path.write_text(path.read_text().replace(",3.5", ",-3.5"))
     return draft(folder)
+
+
+def test_an_order_is_offered_where_there_are_three_classes_or_more(tmp_path: Path) -> None:
+    lines = ["id,age,grade"] + [f"p{n:02},{50 + n % 17},G{1 + n % 3}" for n in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    for n in range(30):
+        (tmp_path / f"p{n:02}.nii").touch()
+    text = as_toml(draft(tmp_path), ".")
+    assert tomllib.loads(text)["classes"] == ["G1", "G2", "G3"]  # a guess is no order
+    offered = '# label = { ordered = "grade", order = ["G1", "G2", "G3"] }'
+    assert offered in text
+    kept = [line for line in text.splitlines() if not line.startswith(("label", "classes"))]
+    (tmp_path / "own.toml").write_text("\n".join(kept).replace(offered, offered[2:]))
+    assert read_own(tmp_path / "own.toml").target == Ordered(("G1", "G2", "G3"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.data import Preset, SlicePolicy
+from fusekit.data import Ordered, Preset, SlicePolicy
 from fusekit.data.own.description import Further, OwnColumn, OwnData
 from fusekit.data.own.places import Pattern
 from fusekit.data.own.toml import read_own
@@ -103,6 +103,44 @@ def test_everything_that_one_can_say(tmp_path: Path) -> None:
 def test_more_classes_have_metrics_of_their_own(tmp_path: Path) -> None:
     own = write(tmp_path, LEAST.replace('["no", "yes"]', '["a", "b", "c"]'))
     assert own.metrics == ("accuracy", "balanced-accuracy", "macro-auc")
+
+
+ORDER = LEAST.replace('classes = ["no", "yes"]\n', "").replace(
+    '"outcome"', '{ordered = "outcome", order = ["I", "II", "III"]}'
+)
+
+
+def test_ordered_classes_are_named_with_the_label_the_lowest_first(tmp_path: Path) -> None:
+    own = write(tmp_path, ORDER)
+    assert own.target == Ordered(("I", "II", "III"))
+    assert (own.label, own.classes) == ("outcome", {"I": ("I",), "II": ("II",), "III": ("III",)})
+    assert own.metrics == ("cuts-auc", "quadratic-kappa", "rank-error", "accuracy", "balanced-accuracy")
+    values = write(tmp_path, ORDER.replace('["I", "II", "III"]', '{low = [3, 1], middle = 2, high = ["4"]}'))
+    assert values.classes == {"low": ("3", "1"), "middle": ("2",), "high": ("4",)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"III"]', "]", r"line 5: label\.order has two classes, which need no order: name them in classes"),
+        ('["I", "II", "III"]', '["I"]', r"line 5: label\.order takes two or more different classes"),
+        ('["I", "II", "III"]', '["I", "II", "II"]', r"label\.order takes two or more different classes"),
+        ('["I", "II", "III"]', '"I"', r"label\.order takes names, such as \[\"low\", \"middle\", \"high\"\]"),
+        ('["I", "II", "III"]', '{a = "1", b = "1", c = "2"}', r"label\.order\.b has the value '1', which a has too"),
+        ('["I", "II", "III"]', '{a = "1", b = [], c = "2"}', r"label\.order\.b has no values"),
+        (', order = ["I", "II", "III"]', "", r"label\.order takes names"),
+        ('ordered = "outcome", ', "", r"label\.ordered is missing"),
+        ('ordered = "outcome"', 'ordred = "outcome"', r"label\.ordred is no entry here; did you mean 'ordered'"),
+        ('ordered = "outcome"', 'ordered = "outcome", unit = "x"', r"label\.unit is no entry here"),
+        ('"III"]}', '"III"]}\nclasses = ["a", "b"]', r"classes is for classes without an order"),
+        ('"III"]}', '"III"]}\npositive = "III"', r"positive is for classes without an order"),
+        ('"III"]}', '"III"]}\nleave_out = ["II"]', r"leave_out has the value 'II', which the class II has too"),
+    ],
+)
+def test_mistakes_in_an_order_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert ORDER.count(old) == 1
+    with pytest.raises(DataError, match=message):
+        write(tmp_path, ORDER.replace(old, new))
 
 
 @pytest.mark.parametrize(

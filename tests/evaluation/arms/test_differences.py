@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_rel, wilcoxon
+from scipy.stats import binomtest, ttest_1samp, ttest_rel, wilcoxon
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 
@@ -160,3 +160,15 @@ def test_equal_arms_of_numbers_are_called_different_at_the_level() -> None:
     draw = np.random.default_rng(7)
     p = [error_difference(*np.abs(draw.normal(0, 1, (2, 1, 24)))).p for _ in range(400)]
     assert 0.03 <= np.mean(np.array(p) < 0.05) <= 0.074
+
+
+def test_arms_with_the_same_calls_are_not_alike_for_certain() -> None:
+    """Of ranks, the limits are Student's with one subject more on either side; what is found stays."""
+    errors = np.array([[0.0, 1, 2, 0, 1, 0, 0, 1]])
+    found = error_difference(errors, errors, ranks=True)
+    expected = ttest_1samp([0.0] * 8 + [1, -1], 0).confidence_interval(0.95)
+    assert found == pytest.approx((0, expected.low, expected.high, 1))
+    assert error_difference(errors, errors)[1:3] == (0, 0)
+    other = np.array([[1.0, 1, 2, 2, 1, 0, 2, 1]])
+    apart, plain = error_difference(errors, other, ranks=True), error_difference(errors, other)
+    assert (apart.value, apart.p) == (plain.value, plain.p)

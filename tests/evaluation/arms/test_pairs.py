@@ -9,9 +9,16 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from fusekit.data import Ordered
 from fusekit.errors import DataError
+from fusekit.evaluation.arms.differences import area_difference, sign_flip
 from fusekit.evaluation.arms.pairs import compare_arms, sentence
+from fusekit.evaluation.delong import cut_areas
+from fusekit.evaluation.metrics.metric import Metric
+from fusekit.evaluation.metrics.ordered import AreaOfCuts, RankError
+from fusekit.evaluation.predictions import probabilities_of
 from fusekit.evaluation.rule import Rule
+from fusekit.evaluation.scores import score
 from fusekit.evaluation.statistics import holm
 from tests.evaluation.simulate import Cohort, find_pairs, tables
 
@@ -84,6 +91,51 @@ def test_three_classes_are_compared_by_macro_auc() -> None:
     assert found.loc["macro-auc", "difference"] == pytest.approx(expected["weak"] - expected["strong"])
     assert (found["p"] < 0.001).all()
     assert "strong beats weak by" in str(found.loc["macro-auc", "sentence"])
+
+
+METRICS: dict[str, Metric] = {"cuts-auc": AreaOfCuts(), "rank-error": RankError()}
+
+
+def of_grades(seen: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """A slice per subject with the probabilities of three classes, of a grade that is seen at 0, 1 or 2 or nearby."""
+    p = np.exp(-((seen[:, None] - np.arange(3)) ** 2))
+    p /= p.sum(axis=1, keepdims=True)
+    names = [f"s{i:03}" for i in range(len(labels))]
+    frame = pd.DataFrame({"subject": names, "scan": names, "slice": 0, "fold": np.arange(len(labels)) % 3})
+    return frame.assign(label=labels, **{f"p_{k}": p[:, k] for k in range(3)})
+
+
+def test_ordered_classes_are_compared_by_their_cuts_and_by_ranks_of_which_less_is_better() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 120)
+    arms = {arm: [of_grades(labels + rng.normal(0, size, 120), labels)] for arm, size in (("weak", 2), ("strong", 0.6))}
+    found = compare_arms(arms, kind=Ordered.kind)
+    assert list(found["measure"]) == ["cuts-auc", "rank-error"]
+    scores = {
+        arm: score(own[0], METRICS).set_index(["level", "metric"])["value"]["subject"] for arm, own in arms.items()
+    }
+    for row in found.to_dict("records"):
+        name = row["measure"]
+        assert row["difference"] == pytest.approx(scores["weak"][name] - scores["strong"][name])
+        assert f"strong beats weak by {abs(row['difference']):.2f}" in row["sentence"]
+    errors = [np.abs(own[0][["p_0", "p_1", "p_2"]].to_numpy().argmax(1) - labels) for own in arms.values()]
+    assert found["p"][1] == sign_flip((errors[0] - errors[1]).astype(float))
+    assert list(compare_arms(arms)["measure"]) == ["macro-auc", "accuracy"]  # the same without an order
+
+
+def test_ordered_arms_with_nothing_between_them_are_called_different_as_often_as_chance_says() -> None:
+    """Two arms that see the same grade with errors of their own, by their cuts; 400 cohorts, within three errors."""
+    rng, called = np.random.default_rng(6), 0
+    for _ in range(400):
+        labels = rng.integers(0, 3, 60)
+        p = [probabilities_of(of_grades(labels + rng.normal(0, 1, 60), labels)) for _ in "ab"]
+        called += area_difference(cut_areas(labels, np.stack(p), np.arange(60) % 3), 0, 1, 20).p < 0.05
+    assert abs(called / 400 - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_one_arm_of_ordered_classes_has_nothing_to_be_compared_with() -> None:
+    labels = np.arange(9) % 3
+    assert compare_arms({"a": [of_grades(labels.astype(float), labels)]}, kind=Ordered.kind).empty
 
 
 def test_arms_that_do_not_match_are_refused_by_name() -> None:

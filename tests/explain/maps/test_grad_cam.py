@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data import Ordered
 from fusekit.errors import DataError
 from fusekit.explain.maps.grad_cam import LAST, deepest, grad_cam
 from fusekit.explain.target import log_odds
@@ -55,6 +56,26 @@ def test_maps_are_those_of_the_formula_by_hand() -> None:
     other = grad_cam(model, image, None, place=LAST, target=0)
     against = torch.clamp(-5 / 16 * image[0, 0], min=0)
     torch.testing.assert_close(other.maps[0], against / against.max())
+
+
+def test_maps_of_ordered_classes_are_of_their_own_log_odds() -> None:
+    """The log odds of the lowest are minus the first output, those of the highest a sum that both outputs raise."""
+    head = ImageHead(ImageWidths(2, 2), 0, 2)
+    with torch.no_grad():
+        head.classify.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 3.0]]))
+        head.classify.bias.zero_()
+    image, target = torch.arange(16.0).reshape(1, 1, 4, 4) - 5, Ordered(("low", "middle", "high"))
+    model = FusionModel(Shown(), None, None, head).eval()
+    lowest = grad_cam(model, image, None, place=LAST, target=0, to_logits=target.logits)
+    raw = torch.clamp(-image[0, 0] / 16, min=0)  # outputs: mean(x) and 3 mean(-x)
+    torch.testing.assert_close(lowest.maps[0], raw / raw.max())
+    highest = grad_cam(model, image, None, place=LAST, target=2, to_logits=target.logits)
+    first, second = float(image.mean()), -3 * float(image.mean())
+    p, q = 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))  # P(highest) = p q, d log odds = ((1 - p), (1 - q)) / ..
+    steep = np.array([1 - p, 3 * (1 - q)]) / (1 - p * q) / 16
+    raw = torch.clamp(float(steep[0]) * image[0, 0] - float(steep[1]) * image[0, 0], min=0)
+    torch.testing.assert_close(highest.maxima, raw.max().reshape(1))
+    torch.testing.assert_close(highest.logits.softmax(dim=1)[0, 2], torch.tensor(p * q, dtype=torch.float32))
 
 
 def test_maps_of_the_class_of_each_image() -> None:

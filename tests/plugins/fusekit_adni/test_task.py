@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 import pandas as pd
 import pytest
 
-from fusekit.data import Cohort
+from fusekit.data import Cohort, Ordered
 from fusekit.errors import DataError, OptionError
 from fusekit.progress import Quiet
 from fusekit_adni.tables.columns import read_clinical
@@ -111,6 +111,18 @@ def test_three_groups_on_request(tree: Path) -> None:
         with pytest.raises(OptionError, match=message):
             AdniAdTask(classes=wrong)
     assert AdniAdTask().title == AdniAdTask.title
+
+
+def test_three_groups_as_stages_on_request(tree: Path) -> None:
+    task = AdniAdTask(classes=("cn", "mci", "ad"), ordered=True)
+    cohort = task.scan(tree, Quiet())
+    cohort.check()
+    assert task.target == cohort.target == Ordered(("CN", "MCI", "AD"))
+    assert task.title.startswith("Normal cognition, mild cognitive impairment, Alzheimer's disease, as stages, from")
+    assert {"quadratic-kappa", "rank-error", "cuts-auc"} <= set(task.metrics)
+    pd.testing.assert_frame_equal(cohort.scans, AdniAdTask(classes=("cn", "mci", "ad")).scan(tree, Quiet()).scans)
+    with pytest.raises(OptionError, match=r"task\.ordered is for three classes"):
+        AdniAdTask(ordered=True)
 
 
 def _scan(folder: Path, visits: Literal["all", "baseline"] = "all") -> Cohort:

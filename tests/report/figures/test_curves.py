@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from fusekit.data import Ordered
+from fusekit.evaluation.folds import Folds
+from fusekit.evaluation.metrics.ordered import AreaOfCuts
 from fusekit.report.figures.bands import roc_band
 from fusekit.report.figures.curves import curves
+from fusekit.report.figures.sections import SECTIONS
 from tests.report.conftest import evidence_of, run_of, subject_table
 
 ARMS = {name: [subject_table(40, strength=k, seed=k)] for k, name in enumerate(("one", "two", "three"))}
@@ -69,3 +73,20 @@ def test_three_classes_are_each_drawn_against_the_rest(drawn: list[Figure]) -> N
         own = picture.table[picture.table["class"] == name]
         assert own["AUC"].iloc[0] == pytest.approx(roc_band([table], label).area[0])
     assert "against the rest" in picture.caption
+
+
+def test_ordered_classes_are_drawn_above_each_cut_against_below(drawn: list[Figure]) -> None:
+    table, target = subject_table(45, classes=3), Ordered(("CN", "MCI", "AD"))
+    picture, other = SECTIONS[target.kind]["curves"][0](evidence_of(runs_of({"one": [table]}), target=target))
+    assert [axes.get_title(loc="left") for axes in drawn[0].axes] == [
+        "Above CN, against CN or below",
+        "Above MCI, against MCI or below",
+    ]
+    aucs = picture.table.groupby("class", sort=False)["AUC"].first()
+    assert list(aucs.index) == ["above CN", "above MCI"]
+    folds = Folds.of_table(table)
+    assert aucs.mean() == pytest.approx(
+        AreaOfCuts().value_in(folds, table["label"].to_numpy(), table[["p_0", "p_1", "p_2"]].to_numpy())
+    )
+    assert "above each cut against those below" in picture.caption
+    assert "prevalence 0.67" in other.svg
