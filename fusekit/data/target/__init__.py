@@ -14,10 +14,8 @@ __all__ = ["Classes", "Number", "Ordered", "Target", "target_of"]
 
 def target_of(described: Mapping[str, Any]) -> Target:
     """The target of a task's description (``Task.describe``); DataError if it has none."""
-    if described.get("ordered"):
-        return Ordered(tuple(described["classes"]))
     if "classes" in described:
-        return Classes(tuple(described["classes"]))
+        return (Ordered if described.get("ordered") else Classes)(tuple(described["classes"]))
     if "number" in described:
         return Number(**described["number"])
     raise DataError("the task's description does not say what is predicted: it has neither 'classes' nor 'number'.")
