@@ -211,6 +211,17 @@ def test_with_nothing_planted_the_kappa_is_about_zero(tmp_path: Path) -> None:
     assert found["low"]["cuts-auc"] < 0.5 < found["high"]["cuts-auc"]
 
 
+@pytest.mark.slow
+def test_adni_s_groups_are_predicted_as_stages_on_the_synthetic_cohort(tmp_path: Path) -> None:
+    options = {"task": {"classes": "cn,mci,ad", "ordered": "true"}, "synthetic": {"subjects": 60}}
+    settings: dict[str, Any] = {"folds": 2, "image_size": 32, "options": options}
+    run = fusekit.run("adni-ad", baseline="ordinal-logistic", out=tmp_path / "run", progress=Quiet(), **settings)
+    assert run.target == Ordered(("CN", "MCI", "AD"))
+    assert run.bundle.target == run.target
+    found = run.metrics[run.metrics["level"] == "subject"].set_index("metric")["value"]
+    assert found["cuts-auc"] > 0.55  # columns are planted
+
+
 def test_a_column_that_is_the_grade_in_other_words_is_refused(tmp_path: Path) -> None:
     toml = write_grades(tmp_path)
     people = pd.read_csv(tmp_path / "people.csv", dtype=str)

@@ -15,10 +15,8 @@ __all__ = ["Classes", "Number", "Ordered", "Target", "TimeToEvent", "target_of"]
 
 def target_of(described: Mapping[str, Any]) -> Target:
     """The target of a task's description (``Task.describe``); DataError if it has none."""
-    if described.get("ordered"):
-        return Ordered(tuple(described["classes"]))
     if "classes" in described:
-        return Classes(tuple(described["classes"]))
+        return (Ordered if described.get("ordered") else Classes)(tuple(described["classes"]))
     if "number" in described:
         return Number(**described["number"])
     if "time_to_event" in described:
