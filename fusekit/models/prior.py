@@ -9,10 +9,11 @@ from fusekit.errors import OptionError
 
 
 class Prior(nn.Module):
-    """Adds a baseline's log probabilities to the logits, times a weight that is learned and starts at 1.
+    """Adds a baseline's log probabilities to the logits, times a weight that is learned and starts at 1 or below.
 
-    ``silent`` heads add nothing at first, so that an untrained model says exactly what its prior does. The weight
-    counts in probabilities and the network's weights do not, so it takes ``pace`` times their learning rate, and no
+    ``silent`` heads add nothing at first, so that an untrained model says what its prior does: at a weight of 1 exactly
+    that, below 1 with less certainty, where the prior was too sure of subjects that it had not seen. The weight counts
+    in probabilities and the network's weights do not, so it takes ``pace`` times their learning rate, and no
     decay.
     """
 
@@ -22,6 +23,11 @@ class Prior(nn.Module):
         super().__init__()
         self.classes = classes
         self.weight = nn.Parameter(torch.ones(()))
+
+    @torch.no_grad()
+    def trust(self, weight: float) -> None:
+        """What the weight starts at."""
+        self.weight.fill_(weight)
 
     def forward(self, logits: Tensor, prior: Tensor) -> Tensor:
         """Logits and log probabilities of the prior, both (B, K) -> (B, K)."""

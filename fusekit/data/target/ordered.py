@@ -27,6 +27,7 @@ class Ordered(Classes):
         DataError: there are fewer than three: two classes have no order that could be learnt.
     """
 
+    words: ClassVar[str] = "ordered classes"
     kind: ClassVar[str] = "ordered"
     objective: ClassVar[str] = "corn"
 

@@ -144,6 +144,8 @@ def _fit(
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
         model.add_auxiliary(objective.part_names, target.outputs)
+        if model.prior is not None:
+            model.prior.trust(table.trust)
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[table.scans])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))

@@ -14,6 +14,7 @@ from fusekit.baselines.cross_fit import cross_fit
 from fusekit.baselines.images import by_scan
 from fusekit.baselines.prior import FOLDS, TablePrior, offsets
 from fusekit.data import ClinicalEncoding, Ordered
+from fusekit.evaluation.calibration.reliability import fit_temperature
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.progress import Progress
@@ -28,6 +29,7 @@ class TableFit:
     inputs: np.ndarray  # (training rows, F), or (training rows, F + K) with a prior, cross-fitted
     reads: tuple[int, ...] | None = None  # places in F of what the encoder reads; None: all
     prior: TablePrior | None = None  # fitted on all of them
+    trust: float = 1.0  # what the prior's weight starts at
     record: dict[str, Any] = field(default_factory=dict)  # what was chosen
 
 
@@ -60,14 +62,15 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
     encoding = ClinicalEncoding.fit(clinical, columns)
     values = encoding.transform(gathered.values(rows))
     record: dict[str, Any] = {"columns": choice.as_json()} if choice else {}
-    prior = None
+    prior, trust = None, 1.0
     if name is not None and found is not None:
         baseline = plan.build_prior()
         baseline.fit(clinical, cohort.columns, labels, subjects, seed)
+        trust = min(1.0, 1 / fit_temperature(found.probabilities, labels))
         prior = TablePrior(name, baseline, ordered=plan.task.target.kind == Ordered.kind)
         said = pd.DataFrame(offsets(found.probabilities, prior.ordered), index=scans.index)
         # Of a scan without a table, the network takes another number.
         values = np.concatenate([values, said.reindex(rows["scan"], fill_value=0)], axis=1).astype(np.float32)
     if choice:
         progress.say(f"columns that the encoder reads: {', '.join(choice.names)}")
-    return TableFit(scans.index, encoding, values, encoding.places(read) if choice else None, prior, record)
+    return TableFit(scans.index, encoding, values, encoding.places(read) if choice else None, prior, trust, record)
