@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import torch
 
 import fusekit
@@ -77,6 +78,9 @@ def test_training_reads_cross_fitted_predictions_and_testing_those_of_a_fit_on_a
     found = cross_fit(lambda: GradientBoosting(trees=20), *given, importance_repeats=0)
     expected = pd.DataFrame(log_probabilities(found.probabilities), index=scans.index).loc[rows["scan"]]
     np.testing.assert_array_equal(table.inputs[:, -2:], expected)
+    logs = np.clip(found.probabilities, 2.0**-24, None)
+    slope = sm.Logit(labels.to_numpy(), np.log(logs[:, [1]] / logs[:, [0]])).fit(disp=0).params[0]  # no intercept
+    assert table.trust == pytest.approx(np.clip(slope, 0.05, 1), abs=1e-4)
     whole = GradientBoosting(trees=20)
     whole.fit(*given)
     assert table.prior is not None
@@ -84,6 +88,13 @@ def test_training_reads_cross_fitted_predictions_and_testing_those_of_a_fit_on_a
     own = np.log(np.clip(whole.probabilities(clinical), 1e-4, 1))[np.arange(len(labels)), labels]
     held = expected.groupby(level=0).first().loc[scans.index].to_numpy()[np.arange(len(labels)), labels]
     assert own.mean() > held.mean()  # surer of those that it was fitted on, which training must not read
+
+
+def test_a_prior_that_knows_nothing_hardly_counts_at_first() -> None:
+    options = {**SMALL["options"], "synthetic": {"subjects": 80, "table_effect": 0.0}}
+    plan = make_plan(Settings.of({**SMALL, "options": options}))
+    gathered = gather(plan.config, plan.task, plan.slices, Quiet())
+    assert fit_table(plan, gathered, gathered.sides(0, 0.0, 0).train, Quiet()).trust < 0.4
 
 
 def test_the_record_says_what_was_chosen_and_what_the_prior_weighs(run: Run) -> None:

@@ -36,6 +36,13 @@ def test_logits_are_those_of_the_network_and_the_weighted_prior() -> None:
     torch.testing.assert_close(model(IMAGE, BOTH), plain(IMAGE, COLUMNS) + 0.3 * SAID)
 
 
+def test_a_prior_that_is_trusted_less_says_the_same_with_less_certainty() -> None:
+    model = build("image-only+gbdt", backbone="test_resnet", columns=5, classes=2).eval()
+    assert model.prior is not None
+    model.prior.trust(0.5)
+    torch.testing.assert_close(model(IMAGE, BOTH).softmax(dim=1), (0.5 * SAID).softmax(dim=1))
+
+
 def test_the_encoder_reads_its_columns_and_the_head_starts_silent_for_several_classes() -> None:
     said = torch.randn(3, 4).log_softmax(dim=1)
     model = build("clinical-only+gbdt", backbone="", columns=5, classes=4, reads=[3, 1]).eval()
