@@ -65,7 +65,8 @@ def build(
         classes: how many outputs: K of classes, one of a number.
         image_size: height and width of images, if known; a network of a fixed size is made for it.
         people: training subjects, if known; they decide the width of an encoder that leaves it open.
-        reads: places in F of the columns that the encoder reads; None: all.
+        reads: places in F of the columns that the encoder reads; None: all. With none, there is no encoder and no
+            injector: ``can_do_without_table``.
         absent: what samples may lack, of "image" and "table"; the model learns what to take in its place.
         options: part (sites, backbone, encoder, injector, pool, head) -> option -> value; they win over the recipe's.
         ready: part -> what is taken instead of building it, where the fusion has such a part.
@@ -78,10 +79,27 @@ def build(
     recipe = registered(fusion) if isinstance(fusion, str) else fusion
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
+    if reads is not None and not len(reads):
+        recipe, options, reads = *_without_table(recipe, options or {}), None
     refined = _refine(name, recipe, backbone, options or {})
     sizes = (columns, classes, in_channels, reads)
     further: dict[str, Any] = {"image_size": image_size, "people": people, "absent": absent}
     return _assemble(name, refined, backbone, *sizes, ready=ready or {}, **further)
+
+
+def can_do_without_table(recipe: Fusion) -> bool:
+    """Whether a fusion is left where its encoder has nothing to read: its head reads the image alone."""
+    reads = getattr(catalog().heads.get(recipe.head), "reads", ("clinical",))
+    return recipe.image and "clinical" not in reads
+
+
+def _without_table(
+    recipe: Fusion, options: Mapping[str, Mapping[str, Any]]
+) -> tuple[Fusion, dict[str, Mapping[str, Any]]]:
+    """The fusion without encoder and injector, and the options of its other parts."""
+    gone = ("encoder", "columns", "injector", "sites")
+    left, given = ({part: own for part, own in some.items() if part not in gone} for some in (recipe.options, options))
+    return replace(recipe, encoder=None, injector=None, sites="block", stages=(), options=left), given
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:

@@ -97,6 +97,30 @@ def test_a_prior_that_knows_nothing_hardly_counts_at_first() -> None:
     assert fit_table(plan, gathered, gathered.sides(0, 0.0, 0).train, Quiet()).trust < 0.4
 
 
+def test_where_no_column_matters_prior_and_image_are_left(tmp_path: Path) -> None:
+    """As image-only+gbdt: no encoder, no gates; the whole is shipped, and predicts what the run did."""
+    options = {**SMALL["options"], "columns": {"most": 3, "least": 1.0}}
+    run = fusekit.run(**{**SMALL, "options": options}, out=tmp_path / "run", progress=Quiet())
+    (record,) = run.manifest["evaluation"]["table"].values()
+    assert record["columns"] == []
+    bundle = run.bundle
+    assert (bundle.model.encoder, bundle.model.injector) == (None, None)
+    assert bundle.prior is not None
+    predicted = bundle.predict(patients(run).reset_index()).slices.set_index(["scan", "slice"])["p_1"]
+    expected = run.predictions.set_index(["scan", "slice"])["p_1"]
+    np.testing.assert_allclose(predicted.loc[expected.index], expected, atol=1e-6)
+
+
+def test_a_head_that_reads_columns_gets_one_however_little_it_says() -> None:
+    options = {"synthetic": {"subjects": 40}, "columns": {"most": 2, "least": 1.0}}
+    for fusion, count in (("concat", 1), ("rbca-light", 1)):
+        plan = make_plan(Settings.of({**SMALL, "fusion": fusion, "options": options}))
+        gathered = gather(plan.config, plan.task, plan.slices, Quiet())
+        table = fit_table(plan, gathered, gathered.sides(0, 0.0, 0).train, Quiet())
+        assert len(table.encoding.columns) == count
+        assert table.reads == tuple(range(len(table.encoding.features)))
+
+
 def test_the_record_says_what_was_chosen_and_what_the_prior_weighs(run: Run) -> None:
     (record,) = run.manifest["evaluation"]["table"].values()
     names = [one["column"] for one in record["columns"]]

@@ -17,6 +17,7 @@ from fusekit.data import ClinicalEncoding, Ordered
 from fusekit.evaluation.calibration.reliability import fit_temperature
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
+from fusekit.models.build import can_do_without_table
 from fusekit.progress import Progress
 
 
@@ -43,6 +44,7 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
     labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
     wanted, name = plan.columns, plan.recipe.prior
     chosen = plan.recipe.encoder is not None and 0 < wanted.most < len(cohort.columns)
+    one = not can_do_without_table(plan.recipe)  # a head that reads columns gets one, however little it says
     fit = partial(cross_fit, values=clinical, columns=cohort.columns, labels=labels, subjects=subjects, seed=seed)
     choice = found = None
     if name is not None:
@@ -50,12 +52,12 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         with_importance = chosen and wanted.by == name
         found = fit(plan.build_prior, folds=FOLDS, importance_repeats=3 if with_importance else 0)
         if with_importance:
-            choice = ColumnChoice(found.importance, wanted.most)
+            choice = ColumnChoice(found.importance, wanted.most, wanted.least, one)
     if chosen and choice is None:
         own = rows[rows["scan"].isin(scans.index)]
         shown = by_scan(gathered.images, own.index.to_numpy(), own["scan"].to_numpy())
         by = fit(plan.build_chooser, folds=FOLDS, images=shown if plan.build_chooser().reads_image else None)
-        choice = ColumnChoice(by.importance, wanted.most)
+        choice = ColumnChoice(by.importance, wanted.most, wanted.least, one)
     # A prior reads the whole table; without one, nothing else of it is needed to predict.
     read = set(choice.names) if choice else {column.name for column in cohort.columns}
     columns = [column for column in cohort.columns if name is not None or column.name in read]
@@ -72,5 +74,5 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         # Of a scan without a table, the network takes another number.
         values = np.concatenate([values, said.reindex(rows["scan"], fill_value=0)], axis=1).astype(np.float32)
     if choice:
-        progress.say(f"columns that the encoder reads: {', '.join(choice.names)}")
+        progress.say(f"columns that the encoder reads: {', '.join(choice.names) or 'none, no column matters enough'}")
     return TableFit(scans.index, encoding, values, encoding.places(read) if choice else None, prior, trust, record)
