@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import pandas as pd
@@ -39,7 +40,7 @@ class ColumnChoice:
 
     importance: pd.DataFrame
     most: int
-    least: float = 0.0
+    least: float = -inf
     one: bool = True
 
     @property

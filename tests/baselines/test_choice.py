@@ -15,10 +15,13 @@ IMPORTANCE = pd.DataFrame(
 def test_the_most_important_over_all_folds_come_first_and_equals_in_the_tables_order() -> None:
     assert ColumnChoice(IMPORTANCE, 2).names == ("b", "a")
     assert ColumnChoice(IMPORTANCE, 9).names == ("b", "a", "c", "d")
-    means = IMPORTANCE.mean(axis=1).sort_values(ascending=False)
-    assert ColumnChoice(IMPORTANCE, 9, float(means.iloc[1])).names == ("b", "a")
-    assert ColumnChoice(IMPORTANCE, 9, float(means.iloc[0]) + 1).names == ("b",)
-    assert ColumnChoice(IMPORTANCE, 9, float(means.iloc[0]) + 1, one=False).names == ()
+
+
+def test_a_column_needs_its_importance_and_the_best_is_taken_where_one_must_be() -> None:
+    assert ColumnChoice(IMPORTANCE, 9, 0.24).names == ("b", "a", "c")
+    assert ColumnChoice(IMPORTANCE, 9, 0.26).names == ("b",)
+    assert ColumnChoice(IMPORTANCE, 9, 1.0).names == ("b",)
+    assert ColumnChoice(IMPORTANCE, 9, 1.0, one=False).names == ()
 
 
 def test_it_says_in_how_many_folds_a_column_would_be_chosen() -> None:

@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
     "epochs": 2,
     "image_size": 32,
     "batch_size": 8,
-    "options": {"synthetic": {"subjects": 40}, "columns": {"most": 3}, "prior": {"trees": 20}},
+    "options": {"synthetic": {"subjects": 40}, "columns": {"most": 3, "least": 0.0}, "prior": {"trees": 20}},
 }
 
 
@@ -170,7 +170,7 @@ def test_a_prior_that_is_missing_or_another_s_is_refused(run: Run, tmp_path: Pat
 
 
 def test_without_a_prior_a_model_needs_its_chosen_columns_alone() -> None:
-    options = {"synthetic": {"subjects": 40}, "columns": {"most": 2}}
+    options = {"synthetic": {"subjects": 40}, "columns": {"most": 2, "least": 0.0}}
     plan = make_plan(Settings.of({**SMALL, "fusion": "concat", "options": options}))
     gathered = gather(plan.config, plan.task, plan.slices, Quiet())
     table = fit_table(plan, gathered, gathered.sides(0, 0.0, 0).train, Quiet())
