@@ -52,7 +52,8 @@ def test_a_third_partys_comes_in_through_the_hook() -> None:
 
 def test_the_bundled_ones_have_names() -> None:
     of_classes, of_numbers = ["gbdt", "gbdt-components", "logistic", "prevalence"], ["gbdt-regression", "mean", "ridge"]
-    assert catalog().baselines.names() == sorted([*of_classes, *of_numbers, "ordinal-logistic"])
+    of_times = ["cox", "gbdt-hazards", "kaplan-meier"]
+    assert catalog().baselines.names() == sorted([*of_classes, *of_numbers, *of_times, "ordinal-logistic"])
     assert catalog().baselines.get("logistic") is Logistic
     assert fusekit.Baseline is Baseline
 
