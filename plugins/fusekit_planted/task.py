@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
+from fusekit.data import SlicePolicy
 from fusekit.data.own.task import OwnTask
+from fusekit.data.synthetic import quick
 from fusekit.progress import Progress
 from fusekit_planted.people import Strengths, draw_people, write_people
 
@@ -18,6 +20,8 @@ class PlantedTask(OwnTask):
     Args:
         target: ``classes`` (ill or not), ``number`` (a score), ``ordered`` (three grades), or ``time`` (to an event).
     """
+
+    synthetic = quick(SlicePolicy(space="fraction", start=0.0, stop=1.0))  # as the TOMLs say; for those who list it
 
     def __init__(self, *, target: Literal["classes", "number", "ordered", "time"] = "number"):
         super().__init__(Path(__file__).with_name("tasks") / f"{target}.toml")
