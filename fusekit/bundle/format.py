@@ -11,12 +11,21 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from fusekit.bundle.description import Described
-from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson, TimeToEventJson
+from fusekit.bundle.schema import (
+    ConformalJson,
+    ModelJson,
+    NumberJson,
+    OnePixelsJson,
+    PriorJson,
+    RuleJson,
+    TimeToEventJson,
+)
 from fusekit.data import Classes, ColumnLayout, Number, Ordered, Pixels, Target, TimeToEvent
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.target import target_of
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
+from fusekit.evaluation.calibration.conformal import Conformal
 from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
@@ -200,6 +209,21 @@ class _Channels(Described):
         return Rule.from_json(self.rule)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Regions(_Channels):
+    """With the quantile of conformal prediction, where the run was asked for it; DataError if it is none."""
+
+    conformal: ConformalJson | None = None
+
+    @property
+    def shipped_conformal(self) -> Conformal | None:
+        return Conformal(**self.conformal) if self.conformal else None
+
+    def __post_init__(self) -> None:
+        _ = self.shipped_conformal
+        super().__post_init__()
+
+
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
 class Format3(_OfClasses, _Network, _Channels):
@@ -211,7 +235,7 @@ class Format3(_OfClasses, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_OfClasses, _Network, _Channels):
+class Format4(_OfClasses, _Network, _Regions):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
@@ -220,7 +244,7 @@ class Format4(_OfClasses, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(_OfClasses, _Channels):
+class Format5(_OfClasses, _Regions):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
@@ -229,7 +253,7 @@ class Format5(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(_OfClasses, _Channels):
+class Format6(_OfClasses, _Regions):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
@@ -238,7 +262,7 @@ class Format6(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format7(_OfClasses, _Channels):
+class Format7(_OfClasses, _Regions):
     """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
 
     format: Literal[7]
@@ -248,7 +272,7 @@ class Format7(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format8(_OfNumber, _Network, _Channels):
+class Format8(_OfNumber, _Network, _Regions):
     """A network of a number."""
 
     format: Literal[8]
@@ -257,7 +281,7 @@ class Format8(_OfNumber, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format9(_OfNumber, _Channels):
+class Format9(_OfNumber, _Regions):
     """A baseline of a number."""
 
     format: Literal[9]
@@ -266,7 +290,7 @@ class Format9(_OfNumber, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format10(_OfNumber, _Channels):
+class Format10(_OfNumber, _Regions):
     """An average of several models of a number."""
 
     format: Literal[10]
@@ -275,7 +299,7 @@ class Format10(_OfNumber, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format11(_Ordered, _Network, _Channels):
+class Format11(_Ordered, _Network, _Regions):
     """A network of ordered classes."""
 
     format: Literal[11]
@@ -284,7 +308,7 @@ class Format11(_Ordered, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format12(_Ordered, _Channels):
+class Format12(_Ordered, _Regions):
     """A baseline of ordered classes."""
 
     format: Literal[12]
@@ -293,7 +317,7 @@ class Format12(_Ordered, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format13(_Ordered, _Channels):
+class Format13(_Ordered, _Regions):
     """An average of several models of ordered classes."""
 
     format: Literal[13]

@@ -52,6 +52,7 @@ def _load(folder: Path, known: Description) -> Bundle:
     }
     same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
     same |= {"metrics": [dict(row) for row in known.metrics]}
+    same |= {"conformal": getattr(known, "shipped_conformal", None)}
     try:
         if isinstance(known, Average):
             return FoldsBundle(models=_models(folder, known), **same)
