@@ -10,22 +10,13 @@ from annotated_types import MaxLen, MinLen
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.description import Described
-from fusekit.bundle.schema import (
-    ConformalJson,
-    ModelJson,
-    NumberJson,
-    OnePixelsJson,
-    PriorJson,
-    RuleJson,
-    TimeToEventJson,
-)
+from fusekit.bundle.description import Described, WithRegions
+from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson, TimeToEventJson
 from fusekit.data import Classes, ColumnLayout, Number, Ordered, Pixels, Target, TimeToEvent
 from fusekit.data.images.channels import IMAGE
 from fusekit.data.target import target_of
 from fusekit.disk import CLOSED, DIGEST, OPEN, read_json, signed
 from fusekit.errors import DataError
-from fusekit.evaluation.calibration.conformal import Conformal
 from fusekit.evaluation.rule import Rule
 from fusekit.models import FusionModel, build_from
 
@@ -209,21 +200,6 @@ class _Channels(Described):
         return Rule.from_json(self.rule)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Regions(_Channels):
-    """With the quantile of conformal prediction, where the run was asked for it; DataError if it is none."""
-
-    conformal: ConformalJson | None = None
-
-    @property
-    def shipped_conformal(self) -> Conformal | None:
-        return Conformal(**self.conformal) if self.conformal else None
-
-    def __post_init__(self) -> None:
-        _ = self.shipped_conformal
-        super().__post_init__()
-
-
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
 class Format3(_OfClasses, _Network, _Channels):
@@ -235,7 +211,7 @@ class Format3(_OfClasses, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_OfClasses, _Network, _Regions):
+class Format4(_OfClasses, _Network, WithRegions, _Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
@@ -244,7 +220,7 @@ class Format4(_OfClasses, _Network, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(_OfClasses, _Regions):
+class Format5(_OfClasses, WithRegions, _Channels):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
@@ -253,7 +229,7 @@ class Format5(_OfClasses, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(_OfClasses, _Regions):
+class Format6(_OfClasses, WithRegions, _Channels):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
@@ -262,7 +238,7 @@ class Format6(_OfClasses, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format7(_OfClasses, _Regions):
+class Format7(_OfClasses, WithRegions, _Channels):
     """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
 
     format: Literal[7]
@@ -272,7 +248,7 @@ class Format7(_OfClasses, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format8(_OfNumber, _Network, _Regions):
+class Format8(_OfNumber, _Network, WithRegions, _Channels):
     """A network of a number."""
 
     format: Literal[8]
@@ -281,7 +257,7 @@ class Format8(_OfNumber, _Network, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format9(_OfNumber, _Regions):
+class Format9(_OfNumber, WithRegions, _Channels):
     """A baseline of a number."""
 
     format: Literal[9]
@@ -290,7 +266,7 @@ class Format9(_OfNumber, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format10(_OfNumber, _Regions):
+class Format10(_OfNumber, WithRegions, _Channels):
     """An average of several models of a number."""
 
     format: Literal[10]
@@ -299,7 +275,7 @@ class Format10(_OfNumber, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format11(_Ordered, _Network, _Regions):
+class Format11(_Ordered, _Network, WithRegions, _Channels):
     """A network of ordered classes."""
 
     format: Literal[11]
@@ -308,7 +284,7 @@ class Format11(_Ordered, _Network, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format12(_Ordered, _Regions):
+class Format12(_Ordered, WithRegions, _Channels):
     """A baseline of ordered classes."""
 
     format: Literal[12]
@@ -317,7 +293,7 @@ class Format12(_Ordered, _Regions):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format13(_Ordered, _Regions):
+class Format13(_Ordered, WithRegions, _Channels):
     """An average of several models of ordered classes."""
 
     format: Literal[13]

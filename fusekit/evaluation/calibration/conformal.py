@@ -231,7 +231,13 @@ def sentence(coverage: pd.DataFrame, kind: str) -> str:
         f"{regions.noun.capitalize()} at level {row['level']:g} hold the truth of {row['covered']} of "
         f"{row['subjects']} subjects: coverage {row['coverage']:.3f} {limits}, {regions.sized(row['size'])}."
     )
-    return said if row["low"] <= row["level"] <= row["high"] else f"{said} The interval excludes the level."
+    return f"{said} The interval excludes the level." if excludes_level(coverage) else said
+
+
+def excludes_level(coverage: pd.DataFrame) -> bool:
+    """Whether the interval of all subjects' coverage does not hold the level."""
+    row = coverage.iloc[0]
+    return not row["low"] <= row["level"] <= row["high"]
 
 
 def _doubts(subjects: pd.DataFrame) -> np.ndarray:

@@ -17,6 +17,7 @@ from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
+from fusekit.evaluation.calibration.conformal import coverage_table, held
 from fusekit.evaluation.calibration.recalibration import CalibrationMap, parts_of, recalibration_table
 from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
 from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
@@ -36,7 +37,7 @@ from fusekit.extension import catalog
 from fusekit.models.memory_format import torch_device
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
-from fusekit.report.run import Run
+from fusekit.report.run import COVERAGE, Run
 from fusekit.training import repeatable
 
 #: File of the folder of an external validation -> what it holds.
@@ -50,6 +51,7 @@ FILES = {
     "reliability.csv": "probabilities against outcomes",
     "calibration.csv": "calibration of the model as it is, with 95 % intervals",
     "recalibration.csv": "calibration as it is and, cross-fitted, after recalibration",
+    COVERAGE: "how often the model's prediction sets or intervals hold the truth",
     "figures": "the same as pictures: SVG, PNG, CSV",
     "manifest.json": "configuration, model, versions, fingerprints, findings",
 }
@@ -118,6 +120,11 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
     subjects = bundle.rule.subjects(predictions)
+    people = subgroup_table(other.cohort, asked.task, other.folds)
+    coverage = {}
+    if (conformal := bundle.conformal) is not None:
+        found = held(subjects, bundle.target.kind, conformal.limit)
+        coverage["coverage"] = coverage_table(found, people, bundle.target, conformal.level)
     if bundle.rule.calibrates:
         subjects = bundle.rule.calibrated(subjects)  # as predict prints them
     tables = _tables(asked, other, subjects)
@@ -127,8 +134,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     compared = beside_training(bundle.metrics, scores)
     measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
     measured["comparison-with-training"] = _numbers(compared)
-    people = subgroup_table(other.cohort, asked.task, other.folds)
-    for name, table in {"predictions": predictions, "cohort": people, **tables}.items():
+    for name, table in {"predictions": predictions, "cohort": people, **coverage, **tables}.items():
         write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
         measured["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)

@@ -279,8 +279,6 @@ def _typed(name: str, value: Any) -> Any:
 
 def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task) -> None:
     """Leave out the default objective, however it was spelled, and refuse what is for other targets."""
-    from fusekit.evaluation.calibration.conformal import REGIONS
-
     target, select = task.target, values.get("select", "none")
     if values.get("objective") == target.objective:
         del values["objective"]
@@ -288,10 +286,13 @@ def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task
         raise OptionError(
             f"--select {select} does not choose among predictions of {target.kind}: {target.select} does."
         )
-    if values.get("conformal") and target.kind not in REGIONS:
-        raise OptionError(
-            f"--conformal gives sets of classes and intervals of numbers, and this task predicts {target.words}."
-        )
+    if values.get("conformal"):
+        from fusekit.evaluation.calibration.conformal import REGIONS
+
+        if target.kind not in REGIONS:
+            raise OptionError(
+                f"--conformal gives sets of classes and intervals of numbers, and this task predicts {target.words}."
+            )
     if search and not target.classes:
         raise OptionError(
             f"--search chooses by the AUC, and this task predicts {target.words}: give the settings themselves."

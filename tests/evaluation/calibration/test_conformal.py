@@ -19,7 +19,7 @@ CLASSES, NUMBER = Classes(("a", "b", "c")), Number("age", "years")
 def of_classes(draw: np.random.Generator, count: int) -> pd.DataFrame:
     """Labels drawn from probabilities that are only roughly those of the table."""
     true = draw.dirichlet([1, 1, 1], count)
-    labels = np.array([draw.choice(3, p=own) for own in true])
+    labels = (true.cumsum(axis=1) < draw.random((count, 1))).sum(axis=1).clip(max=2)
     said = np.sqrt(true) / np.sqrt(true).sum(axis=1, keepdims=True)
     table = pd.DataFrame({"subject": [f"s{k}" for k in range(count)], "fold": np.arange(count) % 3, "label": labels})
     return with_probabilities(table, said)

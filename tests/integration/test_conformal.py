@@ -1,0 +1,200 @@
+"""Prediction sets and intervals from a run's own folds to a bundle, a new patient, another cohort and the page."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fusekit
+from fusekit import Run
+from fusekit.disk import signed
+from fusekit.errors import DataError, OptionError
+from fusekit.experiment.evidence import gather_evidence
+from fusekit.progress import Quiet
+from fusekit.report.page.coverage import coverage_grids
+from fusekit.report.page.page import page
+from tests.conftest import CommandLine
+from tests.experiment.people import write_numbers, write_people, write_times
+
+LEVEL = 0.8
+COMMON = ("--folds", "3", "--image-size", "32", "--explain", "none")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_people(tmp_path_factory.mktemp("people"), 45)
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_numbers(tmp_path_factory.mktemp("numbers"), 45)
+
+
+@pytest.fixture(scope="module")
+def of_classes(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out, given = tmp_path_factory.mktemp("runs") / "logistic", {"folds": 3, "image_size": 32, "explain": "none"}
+    return fusekit.run(
+        str(own), baseline="logistic", conformal=LEVEL, ship="folds", out=out, progress=Quiet(), **given
+    )  # fmt: skip
+
+
+def quantile(scores: pd.Series) -> float:
+    return float(np.sort(scores)[ceil((len(scores) + 1) * LEVEL) - 1])
+
+
+def test_a_run_counts_what_the_other_folds_quantile_holds(of_classes: Run) -> None:
+    subjects = of_classes.predictions.groupby("subject").first()  # one picture each
+    score = 1 - subjects["p_1"].where(subjects["label"] == 1, subjects["p_0"])
+    limit = subjects["fold"].map({fold: quantile(score[subjects["fold"] != fold]) for fold in range(3)})
+    coverage = of_classes.table("coverage.csv")
+    assert coverage is not None
+    assert coverage["covered"].iloc[0] == (score <= limit).sum()
+    assert coverage["subjects"].tolist()[:3] == [45, 23, 22]
+    assert coverage["group"].tolist()[:3] == ["all", "no", "yes"]
+    size = (1 - subjects[["p_0", "p_1"]]).le(limit, axis=0).sum(axis=1)
+    assert coverage["size"].iloc[0] == pytest.approx(size.mean())
+    shipped = json.loads((of_classes.folder / "bundle" / "bundle.json").read_text())
+    assert shipped["conformal"] == {"level": LEVEL, "subjects": 45, "quantile": pytest.approx(quantile(score))}
+    assert "conformal" not in json.loads((of_classes.folder / "bundle" / "fold-0" / "bundle.json").read_text())
+
+
+def test_the_page_has_the_coverage_of_all_by_class_and_by_group(of_classes: Run) -> None:
+    evidence, coverage = gather_evidence([of_classes]), of_classes.table("coverage.csv")
+    assert coverage is not None
+    everyone, labels, ages = coverage_grids(evidence)
+    row = coverage.iloc[0]
+    assert [cell.text for cell in everyone.rows[0]] == [
+        *("logistic", "0.8", f"{row['coverage']:.2f}", f"{row['size']:.2f}", "45"),
+    ]
+    assert everyone.rows[0][2].notes[0] == f"{row['low']:.2f} to {row['high']:.2f}"
+    assert [[cell.text for cell in own] for own in labels.rows] == [
+        [name, count, f"{coverage['coverage'][k]:.2f}"] for k, (name, count) in enumerate([("no", "23"), ("yes", "22")], 1)
+    ]
+    few = [row[2] for row in ages.rows if int(row[1].text) < 10]
+    assert few and all(cell.notes == ("fewer than 10 subjects",) for cell in few)
+    shown = page(evidence, {})
+    assert "Prediction sets and intervals" in shown and "Coverage by label" in shown
+
+
+def test_predict_gives_sets_in_every_format(
+    of_classes: Run, own: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    table = tmp_path / "new.csv"
+    pd.read_csv(own.parent / "people.csv").drop(columns="ill").to_csv(table, index=False)
+    arguments = ("predict", str(of_classes.folder), "--clinical", str(table))
+    code, said = command_line(*arguments, "--format", "csv")
+    assert code == 0, said
+    found = pd.read_csv(StringIO(said), keep_default_na=False)
+    limit = json.loads((of_classes.folder / "bundle" / "bundle.json").read_text())["conformal"]["quantile"]
+    inside = {name: 1 - found[f"p_{name}"] <= limit for name in ("no", "yes")}
+    assert found["set"].tolist() == [
+        " or ".join(name for name in inside if inside[name][row]) for row in range(len(found))
+    ]
+    assert {"no", "yes"} <= set(found["set"])
+    code, said = command_line(*arguments, "--format", "json")
+    assert [one["set"] for one in json.loads(said)] == found["set"].tolist()
+    code, said = command_line(*arguments)
+    assert "Prediction sets are to hold the truth of 80 % of patients" in " ".join(said.split())
+
+
+def test_a_network_s_sets_are_those_of_its_probabilities_before_a_temperature(own: Path, tmp_path: Path) -> None:
+    out, small = tmp_path / "run", {"backbone": "test_resnet", "image_size": 32, "batch_size": 8, "epochs": 1, "explain": "none"}
+    run = fusekit.run(
+        str(own), fusion="concat", conformal=LEVEL, folds=2, validation=0.2, out=out, progress=Quiet(), **small
+    )  # fmt: skip
+    people = pd.read_csv(own.parent / "people.csv").drop(columns="ill").head(6)
+    said = run.bundle.predict(people.assign(image=[str(own.parent / f"{one}.png") for one in people["id"]]))
+    conformal, slices = run.bundle.conformal, said.slices
+    assert conformal is not None and conformal.quantile is not None
+    inside = 1 - slices[["p_0", "p_1"]].to_numpy() <= conformal.quantile
+    assert said.subjects["set"].tolist() == [" or ".join(np.array(["no", "yes"])[own]) for own in inside]
+
+
+def test_without_the_setting_all_is_as_before(of_classes: Run, own: Path, tmp_path: Path) -> None:
+    out, given = tmp_path / "run", {"folds": 3, "image_size": 32, "explain": "none"}
+    plain = fusekit.run(str(own), baseline="logistic", ship="folds", out=out, progress=Quiet(), **given)
+    for name in ("predictions.csv", "metrics.json", "cohort.csv"):
+        assert (plain.folder / name).read_bytes() == (of_classes.folder / name).read_bytes()
+    assert plain.table("coverage.csv") is None and plain.bundle.conformal is None
+    assert "conformal" not in plain.manifest["config"]
+    before, after = (json.loads((one.folder / "bundle" / "bundle.json").read_text()) for one in (plain, of_classes))
+    assert set(after) - set(before) == {"conformal"}
+    assert coverage_grids(gather_evidence([plain])) == []
+
+
+def test_a_number_from_the_command_line_to_another_cohort(
+    numbers: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    out, table = tmp_path / "ridge", tmp_path / "new.csv"
+    code, said = command_line("run", str(numbers), "--baseline", "ridge", "--conformal", "0.8", *COMMON,
+                              "--out", str(out))  # fmt: skip
+    assert code == 0, said
+    assert "Prediction intervals at level 0.8 hold the truth of" in " ".join(said.split())
+    subjects, bundle = Run(out).predictions.groupby("subject").first(), Run(out).bundle
+    limit = quantile((subjects["label"] - subjects["predicted"]).abs())
+    assert bundle.conformal is not None and bundle.conformal.quantile == pytest.approx(limit)
+    pd.read_csv(numbers.parent / "people.csv").drop(columns="score").head(3).to_csv(table, index=False)
+    code, said = command_line("predict", str(out), "--clinical", str(table), "--format", "csv")
+    found = pd.read_csv(StringIO(said))
+    assert (found["high"] - found["predicted"]).to_numpy() == pytest.approx(limit)
+    assert (found["predicted"] - found["low"]).to_numpy() == pytest.approx(limit)
+    code, said = command_line("predict", str(out), "--clinical", str(table))
+    assert code == 0 and f"{found['low'][0]:.1f}" in said, said
+
+    (tmp_path / "there").mkdir()
+    other, elsewhere = write_numbers(tmp_path / "there", 40), tmp_path / "external"
+    people = pd.read_csv(other.parent / "people.csv")
+    people.assign(score=people["score"] + 2 * limit).to_csv(other.parent / "people.csv", index=False)
+    code, said = command_line("evaluate", str(out), "--task", str(other), "--out", str(elsewhere),
+                              "--allow", "training-cohort")  # fmt: skip
+    assert code == 0, said
+    there, coverage = Run(elsewhere).predictions, Run(elsewhere).table("coverage.csv")
+    assert coverage is not None
+    assert coverage["covered"].iloc[0] == ((there["label"] - there["predicted"]).abs() <= bundle.conformal.limit).sum()
+    assert "The interval excludes the level." in " ".join(said.split())
+    assert "exchangeable" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"conformal": 0.4}, r"--conformal takes a number from 0.5 to 0.99, not 0.4"),
+        ({"conformal": 1.0}, r"--conformal takes a number from 0.5 to 0.99, not 1"),
+        ({"conformal": 0.9, "folds": 1}, "--conformal tests the subjects of each fold"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(settings: dict[str, float], said: str, own: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=said):
+        fusekit.run(str(own), baseline="logistic", out=tmp_path / "run", progress=Quiet(), **settings)  # type: ignore[arg-type]
+
+
+def test_times_to_an_event_have_none(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="and this task predicts the time to an event"):
+        fusekit.run(str(write_times(tmp_path)), baseline="cox", conformal=0.9, out=tmp_path / "run", progress=Quiet())
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"level": 0.8, "subjects": 45, "quantile": -0.1}, "greater than or equal to 0|0"),
+        ({"level": 0.8, "subjects": 45, "quantile": None}, "needs 4 subjects"),
+        ({"level": 0.8, "subjects": 3, "quantile": 0.5}, "needs 4 subjects"),
+        ({"level": 0.8, "subjects": 45, "quantile": 0.5, "more": 1}, "more"),
+    ],
+)
+def test_a_bundle_whose_entry_is_none_is_refused(
+    entry: dict[str, object], said: str, of_classes: Run, tmp_path: Path
+) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(of_classes.folder / "bundle", tmp_path / "bundle"))
+    content = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(signed({**content, "conformal": entry})))
+    with pytest.raises(DataError, match=said):
+        fusekit.load(folder)
