@@ -30,8 +30,8 @@ OF_GROUPS = ("auc", "cuts-auc", "accuracy", "mae", "uno-c")
 MEASURED: Mapping[str, frozenset[str]] = {
     Classes.kind: frozenset(
         ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
-        + ["coverage"]
-    ),
+    )
+    | {"coverage"},
     Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
     Number.kind: frozenset({"pairs", "subgroups", "coverage"}),
     TimeToEvent.kind: frozenset({"pairs", "subgroups"}),

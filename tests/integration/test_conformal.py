@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
+import shutil
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,24 @@ from tests.experiment.people import write_numbers, write_people, write_times
 
 LEVEL = 0.8
 COMMON = ("--folds", "3", "--image-size", "32", "--explain", "none")
+QUIET: dict[str, Any] = {"image_size": 32, "explain": "none", "progress": Quiet()}
+LOGISTIC: dict[str, Any] = {"baseline": "logistic", "folds": 3, "ship": "folds", **QUIET}
+NETWORK: dict[str, Any] = {
+    "backbone": "test_resnet",
+    "batch_size": 8,
+    "epochs": 1,
+    "folds": 2,
+    "validation": 0.2,
+    **QUIET,
+}
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_people(tmp_path_factory.mktemp("people"), 45)
+    toml = write_people(tmp_path_factory.mktemp("people"), 45)
+    people = pd.read_csv(toml.parent / "people.csv")
+    people.assign(tau=people["tau"] + 30 * (people["ill"] == "yes")).to_csv(toml.parent / "people.csv", index=False)
+    return toml
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +52,8 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def of_classes(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    out, given = tmp_path_factory.mktemp("runs") / "logistic", {"folds": 3, "image_size": 32, "explain": "none"}
-    return fusekit.run(
-        str(own), baseline="logistic", conformal=LEVEL, ship="folds", out=out, progress=Quiet(), **given
-    )  # fmt: skip
+    out = tmp_path_factory.mktemp("runs") / "logistic"
+    return fusekit.run(str(own), conformal=LEVEL, out=out, **LOGISTIC)
 
 
 def quantile(scores: pd.Series) -> float:
@@ -74,12 +86,15 @@ def test_the_page_has_the_coverage_of_all_by_class_and_by_group(of_classes: Run)
     ]
     assert everyone.rows[0][2].notes[0] == f"{row['low']:.2f} to {row['high']:.2f}"
     assert [[cell.text for cell in own] for own in labels.rows] == [
-        [name, count, f"{coverage['coverage'][k]:.2f}"] for k, (name, count) in enumerate([("no", "23"), ("yes", "22")], 1)
+        [name, count, f"{coverage['coverage'][k]:.2f}"]
+        for k, (name, count) in enumerate([("no", "23"), ("yes", "22")], 1)
     ]
     few = [row[2] for row in ages.rows if int(row[1].text) < 10]
-    assert few and all(cell.notes == ("fewer than 10 subjects",) for cell in few)
+    assert few
+    assert all(cell.notes == ("fewer than 10 subjects",) for cell in few)
     shown = page(evidence, {})
-    assert "Prediction sets and intervals" in shown and "Coverage by label" in shown
+    assert "Prediction sets and intervals" in shown
+    assert "Coverage by label" in shown
 
 
 def test_predict_gives_sets_in_every_format(
@@ -88,40 +103,38 @@ def test_predict_gives_sets_in_every_format(
     table = tmp_path / "new.csv"
     pd.read_csv(own.parent / "people.csv").drop(columns="ill").to_csv(table, index=False)
     arguments = ("predict", str(of_classes.folder), "--clinical", str(table))
-    code, said = command_line(*arguments, "--format", "csv")
+    code, said = command_line(*arguments, "--format", "csv", "--out", str(tmp_path / "said.csv"))
     assert code == 0, said
-    found = pd.read_csv(StringIO(said), keep_default_na=False)
+    found = pd.read_csv(tmp_path / "said.csv", keep_default_na=False)
     limit = json.loads((of_classes.folder / "bundle" / "bundle.json").read_text())["conformal"]["quantile"]
     inside = {name: 1 - found[f"p_{name}"] <= limit for name in ("no", "yes")}
     assert found["set"].tolist() == [
         " or ".join(name for name in inside if inside[name][row]) for row in range(len(found))
     ]
     assert {"no", "yes"} <= set(found["set"])
-    code, said = command_line(*arguments, "--format", "json")
-    assert [one["set"] for one in json.loads(said)] == found["set"].tolist()
+    command_line(*arguments, "--format", "json", "--out", str(tmp_path / "said.json"))
+    assert [one["set"] for one in json.loads((tmp_path / "said.json").read_text())] == found["set"].tolist()
     code, said = command_line(*arguments)
     assert "Prediction sets are to hold the truth of 80 % of patients" in " ".join(said.split())
 
 
 def test_a_network_s_sets_are_those_of_its_probabilities_before_a_temperature(own: Path, tmp_path: Path) -> None:
-    out, small = tmp_path / "run", {"backbone": "test_resnet", "image_size": 32, "batch_size": 8, "epochs": 1, "explain": "none"}
-    run = fusekit.run(
-        str(own), fusion="concat", conformal=LEVEL, folds=2, validation=0.2, out=out, progress=Quiet(), **small
-    )  # fmt: skip
+    run = fusekit.run(str(own), conformal=LEVEL, out=tmp_path / "run", **NETWORK)
     people = pd.read_csv(own.parent / "people.csv").drop(columns="ill").head(6)
     said = run.bundle.predict(people.assign(image=[str(own.parent / f"{one}.png") for one in people["id"]]))
     conformal, slices = run.bundle.conformal, said.slices
-    assert conformal is not None and conformal.quantile is not None
+    assert conformal is not None
+    assert conformal.quantile is not None
     inside = 1 - slices[["p_0", "p_1"]].to_numpy() <= conformal.quantile
     assert said.subjects["set"].tolist() == [" or ".join(np.array(["no", "yes"])[own]) for own in inside]
 
 
 def test_without_the_setting_all_is_as_before(of_classes: Run, own: Path, tmp_path: Path) -> None:
-    out, given = tmp_path / "run", {"folds": 3, "image_size": 32, "explain": "none"}
-    plain = fusekit.run(str(own), baseline="logistic", ship="folds", out=out, progress=Quiet(), **given)
+    plain = fusekit.run(str(own), out=tmp_path / "run", **LOGISTIC)
     for name in ("predictions.csv", "metrics.json", "cohort.csv"):
         assert (plain.folder / name).read_bytes() == (of_classes.folder / name).read_bytes()
-    assert plain.table("coverage.csv") is None and plain.bundle.conformal is None
+    assert plain.table("coverage.csv") is None
+    assert plain.bundle.conformal is None
     assert "conformal" not in plain.manifest["config"]
     before, after = (json.loads((one.folder / "bundle" / "bundle.json").read_text()) for one in (plain, of_classes))
     assert set(after) - set(before) == {"conformal"}
@@ -138,14 +151,17 @@ def test_a_number_from_the_command_line_to_another_cohort(
     assert "Prediction intervals at level 0.8 hold the truth of" in " ".join(said.split())
     subjects, bundle = Run(out).predictions.groupby("subject").first(), Run(out).bundle
     limit = quantile((subjects["label"] - subjects["predicted"]).abs())
-    assert bundle.conformal is not None and bundle.conformal.quantile == pytest.approx(limit)
+    assert bundle.conformal is not None
+    assert bundle.conformal.quantile == pytest.approx(limit)
     pd.read_csv(numbers.parent / "people.csv").drop(columns="score").head(3).to_csv(table, index=False)
-    code, said = command_line("predict", str(out), "--clinical", str(table), "--format", "csv")
-    found = pd.read_csv(StringIO(said))
+    said_at = tmp_path / "said.csv"
+    command_line("predict", str(out), "--clinical", str(table), "--format", "csv", "--out", str(said_at))
+    found = pd.read_csv(said_at)
     assert (found["high"] - found["predicted"]).to_numpy() == pytest.approx(limit)
     assert (found["predicted"] - found["low"]).to_numpy() == pytest.approx(limit)
     code, said = command_line("predict", str(out), "--clinical", str(table))
-    assert code == 0 and f"{found['low'][0]:.1f}" in said, said
+    assert code == 0, said
+    assert f"{found['low'][0]:.1f}" in said
 
     (tmp_path / "there").mkdir()
     other, elsewhere = write_numbers(tmp_path / "there", 40), tmp_path / "external"
@@ -169,9 +185,9 @@ def test_a_number_from_the_command_line_to_another_cohort(
         ({"conformal": 0.9, "folds": 1}, "--conformal tests the subjects of each fold"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(settings: dict[str, float], said: str, own: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_measured_is_refused(settings: dict[str, Any], said: str, own: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=said):
-        fusekit.run(str(own), baseline="logistic", out=tmp_path / "run", progress=Quiet(), **settings)  # type: ignore[arg-type]
+        fusekit.run(str(own), baseline="logistic", out=tmp_path / "run", progress=Quiet(), **settings)
 
 
 def test_times_to_an_event_have_none(tmp_path: Path) -> None:
@@ -191,8 +207,6 @@ def test_times_to_an_event_have_none(tmp_path: Path) -> None:
 def test_a_bundle_whose_entry_is_none_is_refused(
     entry: dict[str, object], said: str, of_classes: Run, tmp_path: Path
 ) -> None:
-    import shutil
-
     folder = Path(shutil.copytree(of_classes.folder / "bundle", tmp_path / "bundle"))
     content = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps(signed({**content, "conformal": entry})))

@@ -206,8 +206,8 @@ def coverage_table(found: pd.DataFrame, cohort: pd.DataFrame, target: Target, le
     variables |= {name: grouped(of_subject[name], name) for name in cohort.columns if name not in KEYS}
     rows = [_row(*EVERYONE, level, found, 0)]
     for variable, groups in variables.items():
-        for group in groups.cat.categories:
-            rows.append(_row(variable, str(group), level, found[(groups == group).to_numpy()], SMALLEST))
+        inside = {str(group): (groups == group).to_numpy() for group in groups.cat.categories}
+        rows += [_row(variable, group, level, found[own], SMALLEST) for group, own in inside.items()]
     return pd.DataFrame(rows)
 
 
