@@ -201,7 +201,7 @@ def coverage_table(found: pd.DataFrame, cohort: pd.DataFrame, target: Target, le
     """
     of_subject = cohort.groupby("subject", sort=False).first().reindex(found["subject"])
     numbers, names = target.groups(found["label"])
-    labels = pd.Series(pd.Categorical.from_codes(numbers, categories=list(names)))
+    labels = pd.Series(pd.Categorical.from_codes(numbers, categories=pd.Index(names)))
     variables = {BY_LABEL: labels}
     variables |= {name: grouped(of_subject[name], name) for name in cohort.columns if name not in KEYS}
     rows = [_row(*EVERYONE, level, found, 0)]
