@@ -209,7 +209,7 @@ def _promise(conformal: Conformal, target: Target) -> str:
     )
     if conformal.quantile is None:
         return f"{said}: at this level {fewest(conformal.level)} are needed, and with fewer all is in each."
-    return f"{said}, and not of each class or group."
+    return f"{said}. The level is not that of each class or group."
 
 
 def shown_name(bundle: Bundle, column: str) -> str:

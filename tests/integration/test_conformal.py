@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from fusekit.progress import Quiet
 from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.page import page
 from tests.conftest import CommandLine
-from tests.experiment.people import write_numbers, write_people, write_times
+from tests.experiment.people import write_grades, write_numbers, write_people, write_times
 
 LEVEL = 0.8
 COMMON = ("--folds", "3", "--image-size", "32", "--explain", "none")
@@ -97,6 +98,26 @@ def test_the_page_has_the_coverage_of_all_by_class_and_by_group(of_classes: Run)
     assert "Coverage by label" in shown
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.drop(columns="level"), "level"),
+        (lambda table: table.iloc[1:], "does not begin with the row of all subjects"),
+        (lambda table: table.assign(covered=1000), "other counts than there are subjects"),
+    ],
+)
+def test_a_report_refuses_a_coverage_that_is_none(
+    change: Callable[[pd.DataFrame], pd.DataFrame], said: str, of_classes: Run, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(of_classes.folder, tmp_path / "run"))
+    change(pd.read_csv(folder / "coverage.csv")).to_csv(folder / "coverage.csv", index=False)
+    with pytest.raises(DataError, match="changed"):
+        gather_evidence([Run(folder)])
+    (folder / "checksums.json").unlink()
+    with pytest.raises(DataError, match=said):
+        gather_evidence([Run(folder)])
+
+
 def test_predict_gives_sets_in_every_format(
     of_classes: Run, own: Path, tmp_path: Path, command_line: CommandLine
 ) -> None:
@@ -127,6 +148,23 @@ def test_a_network_s_sets_are_those_of_its_probabilities_before_a_temperature(ow
     assert conformal.quantile is not None
     inside = 1 - slices[["p_0", "p_1"]].to_numpy() <= conformal.quantile
     assert said.subjects["set"].tolist() == [" or ".join(np.array(["no", "yes"])[own]) for own in inside]
+
+
+def test_of_ordered_classes_too_few_subjects_leave_every_class_in(tmp_path: Path, command_line: CommandLine) -> None:
+    toml, out = write_grades(tmp_path), tmp_path / "run"
+    run = fusekit.run(str(toml), baseline="ordinal-logistic", conformal=0.99, folds=2, out=out, **QUIET)
+    conformal, coverage = run.bundle.conformal, run.table("coverage.csv")
+    assert conformal is not None
+    assert coverage is not None
+    assert conformal.quantile is None
+    assert coverage["size"].iloc[0] == 3
+    table = tmp_path / "new.csv"
+    pd.read_csv(toml.parent / "people.csv").drop(columns="grade").head(2).to_csv(table, index=False)
+    code, said = command_line("predict", str(out), "--clinical", str(table), "--format", "csv")
+    assert code == 0, said
+    assert said.count("low or middle or high") == 2
+    code, said = command_line("predict", str(out), "--clinical", str(table))
+    assert "at this level 99 are needed, and with fewer all is in each" in " ".join(said.split())
 
 
 def test_without_the_setting_all_is_as_before(of_classes: Run, own: Path, tmp_path: Path) -> None:

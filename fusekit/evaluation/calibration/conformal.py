@@ -236,8 +236,8 @@ def sentence(coverage: pd.DataFrame, kind: str) -> str:
 
 def excludes_level(coverage: pd.DataFrame) -> bool:
     """Whether the interval of all subjects' coverage does not hold the level."""
-    row = coverage.iloc[0]
-    return not row["low"] <= row["level"] <= row["high"]
+    low, level, high = coverage[["low", "level", "high"]].iloc[0]
+    return not low <= level <= high
 
 
 def _doubts(subjects: pd.DataFrame) -> np.ndarray:
