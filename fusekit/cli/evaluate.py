@@ -60,7 +60,7 @@ def print_external(run: Run, console: Console) -> None:
     from fusekit.cli.console import print_files
     from fusekit.evaluation.calibration.conformal import excludes_level, sentence
     from fusekit.experiment.external.external import FILES, RECALIBRATED
-    from fusekit.report.run import COVERAGE
+    from fusekit.report.run import COVERAGE, FURTHER
 
     metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
@@ -89,7 +89,7 @@ def print_external(run: Run, console: Console) -> None:
             console.print(OTHER_COHORT, style="bold")
     if "recalibration" in tables:
         _print_calibration(tables, metrics.get("recalibrated"), console)
-    print_files(run.folder, {**FILES, **RECALIBRATED}, console)
+    print_files(run.folder, {**FILES, COVERAGE: FURTHER[COVERAGE], **RECALIBRATED}, console)
 
 
 def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:

@@ -37,7 +37,7 @@ from fusekit.extension import catalog
 from fusekit.models.memory_format import torch_device
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
-from fusekit.report.run import COVERAGE, Run
+from fusekit.report.run import Run
 from fusekit.training import repeatable
 
 #: File of the folder of an external validation -> what it holds.
@@ -51,7 +51,6 @@ FILES = {
     "reliability.csv": "probabilities against outcomes",
     "calibration.csv": "calibration of the model as it is, with 95 % intervals",
     "recalibration.csv": "calibration as it is and, cross-fitted, after recalibration",
-    COVERAGE: "how often the model's prediction sets or intervals hold the truth",
     "figures": "the same as pictures: SVG, PNG, CSV",
     "manifest.json": "configuration, model, versions, fingerprints, findings",
 }
