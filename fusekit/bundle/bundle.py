@@ -37,6 +37,7 @@ from fusekit.data.store.plan import item_shape
 from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import checksum_of, signed, write_json, write_tensors
 from fusekit.errors import DataError
+from fusekit.evaluation.calibration.conformal import Conformal
 from fusekit.evaluation.predictions import outputs_of
 from fusekit.evaluation.rule import Level, Rule
 from fusekit.models import FusionModel, weights_channels_last
@@ -63,6 +64,7 @@ class Bundle:
         provenance: versions, seed, data fingerprint, whether the cohort was synthetic.
         images: names of the images that it reads of a scan, in the order of its channels.
         prior: the baseline that its network starts from; None if it starts from nothing.
+        conformal: the quantile by which it gives sets of classes, or intervals; None if it gives none.
     """
 
     model: FusionModel
@@ -77,6 +79,7 @@ class Bundle:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = (IMAGE,)
     prior: TablePrior | None = None
+    conformal: Conformal | None = None
 
     def __post_init__(self) -> None:
         weights_channels_last(self.model)
@@ -189,6 +192,7 @@ class Bundle:
         outputs_of(slices)  # refuses what is not a number, by the patient's name
         subjects, rule = self.rule.subjects(slices), self.rule
         further: dict[str, Any] = dict(self._called(subjects, "subject"))
+        further |= self.conformal.columns(subjects, self.target) if self.conformal else {}
         further |= self.disagreement(rows, each, further.get("called", ()))
         if (threshold := rule.shown_threshold()) is not None:
             further["threshold"] = threshold
@@ -290,6 +294,8 @@ class Bundle:
             "metrics": self.metrics,
             "provenance": dict(self.provenance),
         }
+        if self.conformal:
+            described["conformal"] = self.conformal.as_json()
         write_json(folder / DESCRIPTION, signed(described))
 
     def _save_parts(self, folder: Path) -> dict[str, Any]:

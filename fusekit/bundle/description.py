@@ -8,10 +8,11 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from fusekit.bundle.schema import ClinicalJson, MetricJson, Provenance, TaskJson
+from fusekit.bundle.schema import ClinicalJson, ConformalJson, MetricJson, Provenance, TaskJson
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.images.channels import check_names
 from fusekit.errors import DataError
+from fusekit.evaluation.calibration.conformal import Conformal
 from fusekit.evaluation.rule import Rule
 
 
@@ -69,6 +70,27 @@ class Described(ABC):
         """From slices to calls."""
 
     @property
+    def regions(self) -> Conformal | None:
+        """The quantile of conformal prediction; None where it has none."""
+        return None
+
+    @property
     def encoding(self) -> ClinicalEncoding | None:
         """The clinical columns; None if the model reads none."""
         return ClinicalEncoding.from_json(self.clinical) if self.clinical else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithRegions(Described):
+    """A format that may hold the quantile of conformal prediction; DataError also if it does not fit its subjects."""
+
+    conformal: ConformalJson | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.regions
+        super().__post_init__()
+
+    @property
+    def regions(self) -> Conformal | None:
+        """As the run's ``--conformal`` gave it."""
+        return Conformal(**self.conformal) if self.conformal else None

@@ -10,7 +10,7 @@ from annotated_types import MaxLen, MinLen
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.bundle.description import Described
+from fusekit.bundle.description import Described, WithRegions
 from fusekit.bundle.schema import ModelJson, NumberJson, OnePixelsJson, PriorJson, RuleJson, TimeToEventJson
 from fusekit.data import Classes, ColumnLayout, Number, Ordered, Pixels, Target, TimeToEvent
 from fusekit.data.images.channels import IMAGE
@@ -211,7 +211,7 @@ class Format3(_OfClasses, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(_OfClasses, _Network, _Channels):
+class Format4(_OfClasses, _Network, WithRegions, _Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
@@ -220,7 +220,7 @@ class Format4(_OfClasses, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(_OfClasses, _Channels):
+class Format5(_OfClasses, WithRegions, _Channels):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
@@ -229,7 +229,7 @@ class Format5(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(_OfClasses, _Channels):
+class Format6(_OfClasses, WithRegions, _Channels):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
@@ -238,7 +238,7 @@ class Format6(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format7(_OfClasses, _Channels):
+class Format7(_OfClasses, WithRegions, _Channels):
     """A network in a folder of its own, and the baseline on top of it, in a file of its own."""
 
     format: Literal[7]
@@ -248,7 +248,7 @@ class Format7(_OfClasses, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format8(_OfNumber, _Network, _Channels):
+class Format8(_OfNumber, _Network, WithRegions, _Channels):
     """A network of a number."""
 
     format: Literal[8]
@@ -257,7 +257,7 @@ class Format8(_OfNumber, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format9(_OfNumber, _Channels):
+class Format9(_OfNumber, WithRegions, _Channels):
     """A baseline of a number."""
 
     format: Literal[9]
@@ -266,7 +266,7 @@ class Format9(_OfNumber, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format10(_OfNumber, _Channels):
+class Format10(_OfNumber, WithRegions, _Channels):
     """An average of several models of a number."""
 
     format: Literal[10]
@@ -275,7 +275,7 @@ class Format10(_OfNumber, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format11(_Ordered, _Network, _Channels):
+class Format11(_Ordered, _Network, WithRegions, _Channels):
     """A network of ordered classes."""
 
     format: Literal[11]
@@ -284,7 +284,7 @@ class Format11(_Ordered, _Network, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format12(_Ordered, _Channels):
+class Format12(_Ordered, WithRegions, _Channels):
     """A baseline of ordered classes."""
 
     format: Literal[12]
@@ -293,7 +293,7 @@ class Format12(_Ordered, _Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format13(_Ordered, _Channels):
+class Format13(_Ordered, WithRegions, _Channels):
     """An average of several models of ordered classes."""
 
     format: Literal[13]

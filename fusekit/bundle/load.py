@@ -50,8 +50,8 @@ def _load(folder: Path, known: Description) -> Bundle:
     same: dict[str, Any] = {
         name: getattr(known, name) for name in ("target", "encoding", "slices", "image_size", "task", "provenance")
     }
-    same |= {"pixels": known.scale, "rule": known.calling_rule, "images": known.names}
-    same |= {"metrics": [dict(row) for row in known.metrics]}
+    same |= {"pixels": known.scale, "rule": known.calling_rule, "conformal": known.regions}
+    same |= {"images": known.names, "metrics": [dict(row) for row in known.metrics]}
     try:
         if isinstance(known, Average):
             return FoldsBundle(models=_models(folder, known), **same)

@@ -13,6 +13,7 @@ from fusekit.data.clinical.column import ColumnJson
 from fusekit.data.clinical.layout import PlaceJson
 from fusekit.disk import CLOSED, OPEN
 from fusekit.evaluation.aggregation import Aggregate
+from fusekit.evaluation.calibration.conformal import HIGHEST, LOWEST
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST
 from fusekit.evaluation.rule import FOLD, Threshold
 from fusekit.extension.fusion import SiteKind
@@ -87,6 +88,15 @@ class PriorJson(TypedDict):
 
     name: str
     checksum: str
+
+
+@with_config(CLOSED)
+class ConformalJson(TypedDict):
+    """``Conformal.as_json``."""
+
+    level: Annotated[float, Ge(LOWEST), Le(HIGHEST)]
+    subjects: Annotated[int, Ge(1)]
+    quantile: Annotated[float, Ge(0)] | None
 
 
 class ClinicalJson(TypedDict):

@@ -12,10 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from fusekit.data.own.task import name_of
+from fusekit.evaluation.calibration.conformal import REGIONS, fewest, sentence
 from fusekit.evaluation.statistics import UNDEFINED, WHY_NO_NUMBER, WHY_UNDEFINED, interval_text
 from fusekit.extension import catalog
 from fusekit.report.page.verdict import verdict
-from fusekit.report.run import FILES, FURTHER, Run
+from fusekit.report.run import COVERAGE, FILES, FURTHER, Run
 from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from fusekit.bundle.bundle import Bundle
     from fusekit.data import Target
+    from fusekit.evaluation.calibration.conformal import Conformal
     from fusekit.experiment.compare.comparison import Comparison
 
 
@@ -36,6 +38,8 @@ def print_run(run: Run, console: Console | None = None) -> None:
     if len(folds) > 1:
         tested = f"{people['test']} subjects, each tested once by a model trained on other folds ({len(folds)} folds)"
     console.print(f"{tested}; 95 % intervals over subjects", style="dim")
+    if (coverage := run.table(COVERAGE)) is not None:
+        console.print(sentence(coverage, run.target.kind))
     seconds, memory = run.manifest["seconds"], run.manifest["peak_memory_mib"]
     console.print(
         f"{seconds['total']:.0f} s (data {seconds['data']:.0f}, training {seconds['training']:.0f})"
@@ -99,6 +103,9 @@ def explained(table: Table, target: Target | None = None) -> Table:
     return table
 
 
+#: Columns of conformal prediction.
+REGION = ("set", "low", "high")
+
 #: Scores that a terminal is wide enough for; the report has all.
 SHOWN = (
     *("auc", "macro-auc", "cuts-auc", "quadratic-kappa", "rank-error", "r2", "mae", "spearman"),
@@ -151,7 +158,8 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
     names, models = [shown_name(bundle, column) for column in bundle.target.columns], len(bundle.each)
     calls = ["call"] if bundle.classes else []
     title = str(bundle.task.get("title", ""))
-    table = Table("subject", "scan", "slice", *names, *calls, title=title, title_style="bold")
+    regions = [name for name in REGION if name in subjects]
+    table = Table("subject", "scan", "slice", *names, *calls, *regions, title=title, title_style="bold")
     for subject in subjects.to_dict("records"):
         chances = [f"{subject[name]:.4f}" for name in names]
         if models > 1:
@@ -159,7 +167,7 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             chances = [f"{p} [{low:.2f}, {high:.2f}]" for p, (low, high) in zip(chances, ends, strict=True)]
         if models > 1 and calls:
             subject["called"] += f" ({subject['agree']} of {models} models)"
-        own = [subject["called"] for _ in calls]
+        own = [subject["called"] for _ in calls] + [_region(subject[name]) for name in regions]
         table.add_row(subject["subject"], "all", bundle.rule.aggregate, *chances, *own, style="bold")
         for row in slices[slices["subject"] == subject["subject"]].to_dict("records"):
             cells = (*(f"{row[name]:.4f}" for name in names), *(str(row["called"]) for _ in calls))
@@ -178,6 +186,8 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         )
     if calls:
         console.print(f"{called} {calibrated}", style="dim")
+    if bundle.conformal:
+        console.print(_promise(bundle.conformal, bundle.target), style="dim")
     if models > 1:
         what = "Probabilities are" if calls else "What is predicted is"
         console.print(
@@ -185,6 +195,21 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             "of theirs, which are no confidence interval. The average itself was not tested.",
             style="dim",
         )
+
+
+def _region(end: str | float) -> str:
+    """A set, which may be empty, or an end of an interval."""
+    return (end or "no class") if isinstance(end, str) else f"{end:.4f}"
+
+
+def _promise(conformal: Conformal, target: Target) -> str:
+    said = (
+        f"{REGIONS[target.kind].noun.capitalize()} are to hold the truth of {100 * conformal.level:g} % of patients, "
+        f"if they are exchangeable with the {conformal.subjects} subjects of the run"
+    )
+    if conformal.quantile is None:
+        return f"{said}: at this level {fewest(conformal.level)} are needed, and with fewer all is in each."
+    return f"{said}. The level is not that of each class or group."
 
 
 def shown_name(bundle: Bundle, column: str) -> str:

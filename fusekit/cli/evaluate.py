@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 #: One of a column's shares, as shift.csv has them: ``lobular, left 0.250; other 0.750``.
 _SHARE = re.compile(r"(.+?) (\d\.\d{3})(?:; |$)", re.DOTALL)
 
+#: Where coverage is not as promised.
+OTHER_COHORT = (
+    "The level holds for subjects who are exchangeable with those of the training cohort, and these are not: other "
+    "patients, machines or labels. Here, the sets and intervals hold what was counted here."
+)
+
 
 @takes(
     *("data", "out", "allow", "options", "device"),
@@ -52,7 +58,9 @@ def evaluate(
 def print_external(run: Run, console: Console) -> None:
     """Print the scores on both cohorts, the largest shifts, calibration, and where every file lies."""
     from fusekit.cli.console import print_files
+    from fusekit.evaluation.calibration.conformal import excludes_level, sentence
     from fusekit.experiment.external.external import FILES, RECALIBRATED
+    from fusekit.report.run import COVERAGE, FURTHER
 
     metrics = read_json(run.folder / "metrics.json", dict[str, Any])
     names = ("shift", "intensity", "prevalence", "calibration", "recalibration")
@@ -75,9 +83,13 @@ def print_external(run: Run, console: Console) -> None:
                 "standard deviations apart.",
             )
         )
+    if (coverage := run.table(COVERAGE)) is not None:
+        console.print(styled("\n", sentence(coverage, run.target.kind)))
+        if excludes_level(coverage):
+            console.print(OTHER_COHORT, style="bold")
     if "recalibration" in tables:
         _print_calibration(tables, metrics.get("recalibrated"), console)
-    print_files(run.folder, {**FILES, **RECALIBRATED}, console)
+    print_files(run.folder, {**FILES, COVERAGE: FURTHER[COVERAGE], **RECALIBRATED}, console)
 
 
 def _scores(title: Text, rows: list[dict[str, Any]]) -> Table:

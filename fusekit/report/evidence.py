@@ -65,6 +65,9 @@ class Evidence:
     #: arm, variable, group, metric, value, low, high, subjects.
     subgroups: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    #: arm, and the rows of ``coverage_table``; of the first seed.
+    coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
+
     remarks: Mapping[str, str] = field(default_factory=dict)  # section -> sentence on why something is not shown
     fingerprint: str = ""  # of the runs and the code; empty if not known
 

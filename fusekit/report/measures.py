@@ -18,7 +18,7 @@ from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
 from fusekit.report.evidence import AS_PREDICTED, Arm, Evidence
-from fusekit.report.run import Run
+from fusekit.report.run import COVERAGE, Run
 
 #: State of probabilities that a temperature was applied to.
 TEMPERED = "after temperature"
@@ -30,9 +30,10 @@ OF_GROUPS = ("auc", "cuts-auc", "accuracy", "mae", "uno-c")
 MEASURED: Mapping[str, frozenset[str]] = {
     Classes.kind: frozenset(
         ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
-    ),
-    Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups"}),
-    Number.kind: frozenset({"pairs", "subgroups"}),
+    )
+    | {"coverage"},
+    Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
+    Number.kind: frozenset({"pairs", "subgroups", "coverage"}),
     TimeToEvent.kind: frozenset({"pairs", "subgroups"}),
 }
 
@@ -85,6 +86,7 @@ def measured(evidence: Evidence) -> Evidence:
             else "No run has ablations.csv, so nothing is known of what image and table contribute."
         )
     fill_of_each("subgroups", "subgroups", lambda arm: _subgroups(arm.runs[0], evidence))
+    fill_of_each("coverage", "coverage", lambda arm: arm.runs[0].table(COVERAGE))
     return replace(evidence, **tables, remarks=remarks)
 
 

@@ -20,6 +20,9 @@ from fusekit.errors import DataError
 from fusekit.evaluation import Rule
 from fusekit.report.records import Manifest, Metrics
 
+#: Whether conformal sets and intervals hold the truth.
+COVERAGE = "coverage.csv"
+
 #: File of every run folder -> what it holds.
 FILES = {
     "metrics.json": "every score at slice and subject level, with 95 % intervals",
@@ -37,6 +40,7 @@ FURTHER = {
     "history.csv": "loss and accuracy of every epoch",
     "validation.csv": "probabilities of every slice of subjects set aside",
     "ablations.csv": "probabilities when something is taken away",
+    COVERAGE: "how often prediction sets or intervals hold the truth, by group",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
     SEAL: "checksums, by which damage is noticed",
@@ -53,6 +57,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "cohort.csv": {"fold": int},  # and those that the manifest calls numbers
     "history.csv": {"fold": int, "epoch": int, "*": float},
     "ablations.csv": {"fold": int},
+    COVERAGE: {**dict.fromkeys(("variable", "group", "reason"), str), "subjects": int, "covered": int, "*": float},
     "shift.csv": {**dict.fromkeys(_SHIFT, str), "*": float},
     "intensity.csv": {"quantity": str, "unit": str, "*": float},
     "prevalence.csv": {"class": str, "*": float},

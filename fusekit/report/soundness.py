@@ -12,9 +12,10 @@ from fusekit.data.clinical.tables import require_columns
 from fusekit.data.target import target_of
 from fusekit.disk import AGAIN, refuse_changed
 from fusekit.errors import DataError, FusekitError
+from fusekit.evaluation.calibration.conformal import EVERYONE
 from fusekit.evaluation.predictions import ROUNDING, outputs_of, predicted_columns
 from fusekit.extension import catalog
-from fusekit.report.run import Run
+from fusekit.report.run import COVERAGE, Run
 
 #: What is the same of a scan in all tables.
 _OF_SCAN = ["scan", "subject", "label"]
@@ -59,6 +60,7 @@ def refuse_unsound(run: Run) -> None:
     except FusekitError as error:
         raise DataError(f"{path}, evaluation: {error}") from error
     _refuse_scores(run)
+    _refuse_coverage(run)
     for name, other, shared in _WITHIN:
         _refuse_strangers(run, name, other, shared)
 
@@ -106,6 +108,17 @@ def _refuse_scores(run: Run) -> None:
     _refuse_rows(path, scores, scores.duplicated(["level", "metric"]), "the level and metric of another one")
     tested = run.predictions["subject"].nunique()
     _refuse_rows(path, scores, scores["subjects"] != tested, f"other subjects than the {tested} in predictions.csv")
+
+
+def _refuse_coverage(run: Run) -> None:
+    path, table = run.folder / COVERAGE, run.table(COVERAGE)
+    if table is None:
+        return
+    names = ["variable", "group", "level", "subjects", "covered", "coverage", "low", "high", "size", "reason"]
+    require_columns(table, names, str(path))
+    if table.empty or tuple(table[["variable", "group"]].iloc[0]) != EVERYONE:
+        raise DataError(f"{path} does not begin with the row of all subjects. {AGAIN}")
+    _refuse_rows(path, table, ~table["covered"].between(0, table["subjects"]), "other counts than there are subjects")
 
 
 def _refuse_strangers(run: Run, name: str, other: str, shared: list[str]) -> None:

@@ -17,6 +17,7 @@ from fusekit.data.store.scan_rows import ScanRows
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
+from fusekit.evaluation.calibration.conformal import coverage_table, held
 from fusekit.evaluation.calibration.recalibration import CalibrationMap, parts_of, recalibration_table
 from fusekit.evaluation.calibration.reliability import calibration_scores, reliability
 from fusekit.evaluation.cohorts.intensity import grey_levels, intensity_shift
@@ -118,6 +119,11 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     predicted = time.perf_counter()
     scores = score(predictions, metrics, bundle.rule)
     subjects = bundle.rule.subjects(predictions)
+    people = subgroup_table(other.cohort, asked.task, other.folds)
+    coverage = {}
+    if (conformal := bundle.conformal) is not None:
+        found = held(subjects, bundle.target.kind, conformal.limit)
+        coverage["coverage"] = coverage_table(found, people, bundle.target, conformal.level)
     if bundle.rule.calibrates:
         subjects = bundle.rule.calibrated(subjects)  # as predict prints them
     tables = _tables(asked, other, subjects)
@@ -127,8 +133,7 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     compared = beside_training(bundle.metrics, scores)
     measured: dict[str, Any] = {"synthetic": asked.synthetic, "scores": _numbers(scores)}
     measured["comparison-with-training"] = _numbers(compared)
-    people = subgroup_table(other.cohort, asked.task, other.folds)
-    for name, table in {"predictions": predictions, "cohort": people, **tables}.items():
+    for name, table in {"predictions": predictions, "cohort": people, **coverage, **tables}.items():
         write_table(table, folder / f"{name}.csv")
     if asked.recalibrate != "none":
         measured["recalibrated"] = _recalibrate(asked, folder, subjects, mapped, metrics)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from fusekit.data.recipe.recipe import read_recipe
 from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
+from fusekit.evaluation.calibration.conformal import REGIONS, Conformal, coverage_table, cross_held
 from fusekit.experiment.not_made import note_in, seal_results
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
@@ -28,7 +29,7 @@ from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import OVERVIEWS
 from fusekit.report.records import FoldRecord
-from fusekit.report.run import SCHEMAS
+from fusekit.report.run import COVERAGE, SCHEMAS
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
@@ -52,6 +53,12 @@ def finish(
     numbers = json.loads(scores.to_json(orient="records", double_precision=15))  # NaN becomes null
     write_json(folder / "metrics.json", {"synthetic": plan.synthetic, "scores": numbers})
     people = subgroup_table(gathered.cohort, plan.task, gathered.folds)
+    conformal = None
+    if level := config.conformal:
+        subjects, kind = rule.subjects(predictions), plan.task.target.kind
+        conformal = Conformal.fit(REGIONS[kind].scores(subjects), level)
+        found = cross_held(subjects, kind, level)
+        write_table(coverage_table(found, people, plan.task.target, level), folder / COVERAGE)
     write_table(people, folder / "cohort.csv")
     _carry(folds, folder)
     others = [path for path in shipped if path.name not in {fold.name for fold in folds}]
@@ -59,12 +66,12 @@ def finish(
     record = _record(plan, gathered, records, rule)
     record["data"]["numbers"] = numbers_of(people)
     if shipped:
-        bundle = to_ship(gathered, shipped, record, numbers)
+        bundle = replace(to_ship(gathered, shipped, record, numbers), conformal=conformal)
         bundle.save(folder / BUNDLE)
         record["model"] = bundle.description
     write_json(folder / "manifest.json", {**record, **further})
     seal_results(folder)
-    history, found = tables[HISTORY], _of_folds(records)
+    history, findings = tables[HISTORY], _of_folds(records)
     if history is not None:
         with attempt("overview.png", lambda sentence: note_in(folder, "overview.png", [sentence])):
             titles = [config.task_name, config.arm, config.backbone, *["SYNTHETIC cohort"] * plan.synthetic]
@@ -79,7 +86,7 @@ def finish(
                 channels=gathered.store.channels,
                 target=plan.task.target,
             )
-    return found
+    return findings
 
 
 def _carry(folds: Sequence[Path], folder: Path) -> None:

@@ -14,7 +14,8 @@ class About:
     help: str
     words: str = ""  # the default in words, where it is no plain value
     metavar: str = ""
-    least: float | None = None  # of its range, and belongs to it; the other two do not
+    least: float | None = None  # of its range, and belongs to it, as ``most`` does; the other two do not
+    most: float | None = None
     above: float | None = None
     below: float | None = None
     preset: bool = False  # the default is that of the task's preset
@@ -23,7 +24,9 @@ class About:
     def check(self, name: str, number: float) -> None:
         """Raise OptionError, with name and range, for a number out of the range."""
         takes = ""
-        if self.least is not None and not number >= self.least:
+        if self.most is not None and not (self.least or 0) <= number <= self.most:
+            takes = f"a number from {self.least} to {self.most}"
+        elif self.least is not None and not number >= self.least:
             takes = f"{self.least} or more"
         elif self.above is not None and not self.above < number < float("inf"):
             takes = f"a number above {self.above}"

@@ -38,6 +38,7 @@ class Given(TypedDict, total=False):
     select: str | None
     threshold: str | None
     aggregate: str | None
+    conformal: float | None
     explain: str | None
     track: str | Sequence[str] | None
     out: str | Path | None

@@ -103,6 +103,16 @@ class Settings:
     aggregate: Literal["mean", "median", "max", "vote", "logit"] = about(
         "evaluation", "From slices to scans to subjects.", "mean"
     )
+    conformal: float | None = about(
+        "evaluation",
+        "Sets of classes, or intervals of a number, that hold the truth of this share of subjects, 0.5 to 0.99.",
+        None,
+        words="none",
+        metavar="LEVEL",
+        least=0.5,
+        most=0.99,
+        free=True,
+    )
     explain: Literal["none", "fast", "full"] = about(
         "output",
         "What is tried with the trained models: nothing, a quarter of the training's work at most, or everything.",
@@ -159,6 +169,11 @@ class Settings:
             raise OptionError(f"--search does not apply to baselines; {settings.baseline} has options of its own.")
         if settings.ship == "folds" and settings.folds < 2:
             raise OptionError("--ship folds averages the models of several folds; add --folds 5, or leave it out.")
+        if settings.conformal and settings.folds < 2:
+            raise OptionError(
+                "--conformal tests the subjects of each fold with what the other folds say; add --folds 5, or leave "
+                "it out."
+            )
         if fitted and not settings.validation:
             raise OptionError(
                 "--select, --threshold youden and --search choose by training subjects set aside, and "
@@ -271,6 +286,13 @@ def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task
         raise OptionError(
             f"--select {select} does not choose among predictions of {target.kind}: {target.select} does."
         )
+    if values.get("conformal"):
+        from fusekit.evaluation.calibration.conformal import REGIONS
+
+        if target.kind not in REGIONS:
+            raise OptionError(
+                f"--conformal gives sets of classes and intervals of numbers, and this task predicts {target.words}."
+            )
     if search and not target.classes:
         raise OptionError(
             f"--search chooses by the AUC, and this task predicts {target.words}: give the settings themselves."

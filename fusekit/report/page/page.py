@@ -14,6 +14,7 @@ from fusekit.report.formatting import counted
 from fusekit.report.kept import PAGE
 from fusekit.report.page.checklist import checklist
 from fusekit.report.page.chosen import chosen_grids
+from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.flow import flow_of
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
@@ -104,6 +105,7 @@ def _sections(
         "pairs": pairs_grids(evidence),
         "published": published_grid(evidence),
         "calibration": calibration_grid(evidence),
+        "coverage": coverage_grids(evidence),
         "contribution": shapley_grid(evidence),
         "chosen": chosen_grids(evidence),
         "subgroups": wide_subgroups(evidence),

@@ -45,7 +45,8 @@ def _interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
     return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
 
 
-def _valued(value: float, low: float, high: float, digits: int = 2) -> Cell:
+def valued(value: float, low: float, high: float, digits: int = 2) -> Cell:
+    """A value, and its interval below it."""
     return Cell(number(value, digits), _interval(low, high, digits))
 
 
@@ -151,7 +152,7 @@ def calibration_grid(evidence: Evidence) -> list[Grid]:
     for row in records(table.head(ROWS)):
         cells = [Cell(row["arm"]), Cell(row["state"])]
         cells += [Cell(number(row[n], 3)) for n in ("temperature", "brier", "ece")]
-        cells += [_valued(row[n], row[f"{n}_low"], row[f"{n}_high"], 3) for n in ("slope", "intercept")]
+        cells += [valued(row[n], row[f"{n}_low"], row[f"{n}_high"], 3) for n in ("slope", "intercept")]
         rows.append(cells)
     caption = "Calibration at subject level; ideal: Brier and ECE 0, intercept 0, slope 1"
     more = f" (the first {ROWS} of {len(table)} rows; all of them lie in figures/)" if len(table) > ROWS else ""
@@ -167,7 +168,7 @@ def shapley_grid(evidence: Evidence) -> list[Grid]:
     rows = []
     for arm, own in table.groupby("arm", sort=False):
         of = {row["modality"]: row for row in records(own)}
-        rows.append([Cell(str(arm)), *(_valued(*limits_of(of[name]), 3) for name in modalities)])
+        rows.append([Cell(str(arm)), *(valued(*limits_of(of[name]), 3) for name in modalities)])
     caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
     return [Grid(caption, ["arm", *modalities], rows)]
 
@@ -183,7 +184,7 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
     for variable, own in table[table["metric"] == metric].groupby("variable", sort=False):
         rows = []
         for group, part in own.groupby("group", sort=False):
-            by_arm = {row["arm"]: _valued(*limits_of(row)) for row in records(part) if not pd.isna(row["value"])}
+            by_arm = {row["arm"]: valued(*limits_of(row)) for row in records(part) if not pd.isna(row["value"])}
             cells = [by_arm.get(name, Cell(NOTHING, muted=True)) for name in names]
             rows.append([Cell(str(group)), Cell(f"{int(part['subjects'].iloc[0]):,}"), *cells])
         grids.append(Grid(f"{title} by {variable}, subject level", [str(variable), "subjects", *names], rows))

@@ -267,7 +267,7 @@ def test_every_setting_is_an_option_an_argument_and_an_entry_of_a_file(name: str
               "preset": '"paper"',
               "epochs": "1", "batch_size": "2", "lr": "0.1", "device": '"cpu"', "devices": "1", "nodes": "1",
               "precision": '"32-true"', "folds": "2", "validation": "0.5", "select": '"none"', "track": '"mlflow"',
-              "threshold": '"argmax"', "aggregate": '"max"', "explain": '"none"', "out": '"x"',
+              "conformal": "0.9", "threshold": '"argmax"', "aggregate": '"max"', "explain": '"none"', "out": '"x"',
               "trials": "3", "objective": '"cross-entropy"', "ship": '"none"'}  # fmt: skip
     file = tmp_path / "run.toml"
     file.write_text(f"{name} = {values[name]}\n" if name != "options" else "[encoder]\n")
