@@ -50,8 +50,8 @@ class TimeToEvent(Target):
         horizons: times, ascending, at which survival is stated; the last one ends all that is said.
         unit: of the times, e.g. ``months``.
         intervals: how many hazards a model puts out.
-        edges: ends of the intervals, the last is the last horizon: by ``fit``, at quantiles of the training subjects'
-            times of events; before, intervals are alike.
+        edges: ends of the intervals, ascending, the last is the last horizon: by ``fit``, at quantiles of the training
+            subjects' times of events; before, intervals are alike.
 
     Raises:
         DataError: horizons or edges are not above 0 and ascending, or do not fit each other.
@@ -79,7 +79,7 @@ class TimeToEvent(Target):
             raise DataError(f"{self.name!r} has {self.intervals} intervals, and needs 1 or more.")
         ends = np.asarray(self.edges, dtype=float)
         if ends.size and not (
-            len(ends) == self.intervals and ends[-1] == given[-1] and ends[0] > 0 and (np.diff(ends) >= 0).all()
+            len(ends) == self.intervals and ends[-1] == given[-1] and (np.diff(ends, prepend=0) > 0).all()
         ):
             raise DataError(
                 f"the intervals of {self.name!r} end at {list(self.edges)}; {self.intervals} ascending ends up to the "
@@ -164,8 +164,7 @@ class TimeToEvent(Target):
 
         ends = np.asarray(self.grid)
         widths = np.diff(ends, prepend=0)
-        passed = np.clip(np.asarray(self.horizons)[None] - (ends - widths)[:, None], 0, widths[:, None])
-        share = np.divide(passed, widths[:, None], out=(ends[:, None] <= self.horizons) * 1.0, where=passed > 0)
+        share = np.clip((np.asarray(self.horizons)[None] - (ends - widths)[:, None]) / widths[:, None], 0, 1)
         lost = -softplus(outputs)  # log(1 - h)
         survival = (lost @ lost.new_tensor(share)).exp()
         after = lost.cumsum(dim=1).exp()
@@ -182,14 +181,21 @@ class TimeToEvent(Target):
         return self.edges or tuple(self.last * np.arange(1, self.intervals + 1) / self.intervals)
 
     def fit(self, scans: pd.DataFrame) -> TimeToEvent:
-        """Intervals between quantiles of the training subjects' times of events, each subject counted once."""
+        """Intervals between quantiles of the training subjects' times of events, each subject counted once.
+
+        Where events share their times, as at visits, quantiles coincide: the longest intervals are halved instead.
+        """
         labels = scans.groupby("subject")["label"].first().to_numpy(dtype=float)
         seen = labels[self._seen(labels)]
         if not len(seen):
             raise DataError(f"no training subject has {self.name} up to {self.last:g}; there is nothing to learn.")
         inner = np.quantile(seen, np.arange(1, self.intervals) / self.intervals, method="inverted_cdf")
-        inner = np.maximum(inner, np.min(seen[seen > 0], initial=self.last))  # an event at time 0 is in the first
-        return replace(self, edges=(*inner.tolist(), float(self.last)))
+        ends = sorted({float(end) for end in inner if 0 < end < self.last} | {float(self.last)})
+        while len(ends) < self.intervals:
+            widths = np.diff(ends, prepend=0.0)
+            longest = int(widths.argmax())
+            ends.insert(longest, ends[longest] - widths[longest] / 2)
+        return replace(self, edges=tuple(ends))
 
     @property
     def unfitted(self) -> TimeToEvent:

@@ -11,6 +11,7 @@ from fusekit.baselines.survival.hazards import exposure, hazard_loss
 from fusekit.data import TimeToEvent
 from fusekit.data.target.time_to_event import labelled
 from fusekit.evaluation.survival.concordance import harrell
+from fusekit.evaluation.survival.kaplan_meier import survival
 from fusekit.training.objective import Hazards
 from tests.baselines.survival.people import COLUMNS, DEATH, LABELS, SUBJECTS, VALUES
 
@@ -51,3 +52,18 @@ def test_who_has_the_event_early_is_at_the_higher_risk() -> None:
     made.target = TimeToEvent("death", (50.0,))
     made.fit(VALUES, COLUMNS, labels, SUBJECTS, 0)
     assert harrell()(labels, made.survival(VALUES)[:, 0])[0] > 0.9
+
+
+def test_with_events_at_visits_the_risk_that_is_predicted_is_the_one_that_is_seen() -> None:
+    """Visits every 6 months: events and the end of follow-up share their times."""
+    draw = np.random.default_rng(0)
+    count = len(VALUES)
+    visit = np.ceil(draw.exponential(30, count) / 6) * 6
+    end = draw.choice([12.0, 24.0, 36.0, 48.0], count)
+    labels = labelled(np.minimum(visit, end), visit <= end)
+    made = GradientBoostingHazards(trees=40)
+    made.target = TimeToEvent("death", (12.0, 36.0), intervals=10)
+    made.fit(VALUES, COLUMNS, labels, np.arange(count).astype(str), 0)
+    predicted = 1 - made.survival(VALUES)[:, 1:].mean(axis=0)
+    observed = 1 - survival(labels).at(np.array([12.0, 36.0]))
+    np.testing.assert_allclose(predicted, observed, atol=0.06)

@@ -42,7 +42,7 @@ def survival_at(time: float, hazards: np.ndarray, edges: tuple[float, ...]) -> f
     return float(left)
 
 
-@pytest.mark.parametrize("edges", [(6.0, 20.0, 36.0), (12.0, 12.0, 36.0), (1e-3, 35.0, 36.0)])
+@pytest.mark.parametrize("edges", [(6.0, 20.0, 36.0), (12.0, 24.0, 36.0), (1e-3, 35.0, 36.0)])
 def test_answers_are_survival_at_horizons_and_the_share_of_time_that_is_lost(edges: tuple[float, ...]) -> None:
     target = TimeToEvent("death", (12.0, 36.0), "months", 3, edges)
     outputs = torch.tensor([[0.3, -1.0, 2.0], [-40.0, -40.0, -40.0], [3.0, 3.0, 40.0]], dtype=torch.float64)
@@ -67,10 +67,13 @@ def test_intervals_end_at_quantiles_of_the_training_events_each_subject_once() -
     assert events_of(scaled).tolist() == [True, False, True, True, False, True, False, False]
 
 
-def test_equal_times_of_events_make_intervals_without_length_that_nobody_ends_in() -> None:
-    fitted = DEATH.fit(scans([12.0, 12.0, 12.0, 12.0, -20.0]))
-    assert fitted.edges == (12.0, 12.0, 36.0)
-    assert fitted.scaled(np.array([12.0, -24.0])).tolist() == [1.0, -2.5]
+def test_where_events_share_their_times_the_longest_intervals_are_halved() -> None:
+    """An interval without length would have a hazard that nobody trains, and that counts all the same."""
+    fitted = DEATH.fit(scans([12.0, 12.0, 12.0, 36.0, -20.0]))
+    assert fitted.edges == (12.0, 24.0, 36.0)
+    assert fitted.scaled(np.array([12.0, 36.0, -18.0, -50.0])).tolist() == [1.0, 3.0, -1.5, -3.0]
+    early = TimeToEvent("death", (36.0,), intervals=4).fit(scans([0.0, 0.0, 36.0, 36.0]))
+    assert early.edges == (9.0, 18.0, 27.0, 36.0)
 
 
 def test_folds_are_balanced_by_events_and_times() -> None:
@@ -107,6 +110,7 @@ def test_times_that_cannot_be_learnt_are_refused(labels: list[float], said: str)
         ({"intervals": 0}, "needs 1 or more"),
         ({"edges": (3.0, 36.0)}, "3 ascending ends"),
         ({"edges": (3.0, 9.0, 30.0)}, "up to the last horizon, 36"),
+        ({"edges": (9.0, 9.0, 36.0)}, "3 ascending ends"),
     ],
 )
 def test_horizons_that_are_none_are_refused(given: dict[str, tuple[float, ...]], said: str) -> None:
