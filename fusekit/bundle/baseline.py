@@ -15,7 +15,7 @@ from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.images import of_slices
 from fusekit.baselines.shipping import name_of
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.format import BASELINE, FORMATS
+from fusekit.bundle.formats import BASELINE, FORMATS
 from fusekit.bundle.forward import Answer
 from fusekit.bundle.prior import save_baseline
 from fusekit.data.absence import Modality

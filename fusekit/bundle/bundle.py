@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fusekit.baselines.prior import TablePrior
-from fusekit.bundle.format import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
+from fusekit.bundle.formats import DESCRIPTION, FORMATS, PRIOR, WEIGHTS
 from fusekit.bundle.forward import BATCH, Answer, in_batches, of_slices, of_tensors, tensor_of, together
 from fusekit.bundle.patients import (
     Part,

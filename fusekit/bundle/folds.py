@@ -13,7 +13,7 @@ import torch
 
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.format import DESCRIPTION, FORMATS
+from fusekit.bundle.formats import DESCRIPTION, FORMATS
 from fusekit.bundle.forward import Answer
 from fusekit.data.absence import Modality
 from fusekit.disk import checksum_of

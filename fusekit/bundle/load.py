@@ -12,7 +12,7 @@ from fusekit.baselines.stack import beside
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.folds import FoldsBundle, folders_in
-from fusekit.bundle.format import (
+from fusekit.bundle.formats import (
     BASELINE,
     DESCRIPTION,
     NETWORK,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fusekit.baselines.prior import SMALLEST
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.format import BASELINE, NETWORK
+from fusekit.bundle.formats import BASELINE, NETWORK
 from fusekit.bundle.stacked import StackedBundle
 from fusekit.data import Pixels, Target
 from fusekit.disk import write_bytes

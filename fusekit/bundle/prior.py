@@ -10,7 +10,7 @@ from fusekit.baselines.baseline import Baseline, with_images
 from fusekit.baselines.prior import TablePrior
 from fusekit.baselines.shipping import load, name_of, save
 from fusekit.bundle.description import Described
-from fusekit.bundle.format import DESCRIPTION, PRIOR, Network
+from fusekit.bundle.formats import DESCRIPTION, PRIOR, Network
 from fusekit.bundle.schema import PriorJson
 from fusekit.data import Ordered
 from fusekit.disk import checksum_of

@@ -15,7 +15,7 @@ from fusekit.baselines.shipping import name_of
 from fusekit.baselines.stack import Stack, beside, log_odds
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.format import DESCRIPTION, FORMATS, NETWORK
+from fusekit.bundle.formats import DESCRIPTION, FORMATS, NETWORK
 from fusekit.bundle.forward import Answer
 from fusekit.data.absence import Modality
 from fusekit.data.store.blanks import Images

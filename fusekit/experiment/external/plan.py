@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.format import BASELINE, DESCRIPTION, WEIGHTS, bundle_folder
+from fusekit.bundle.formats import BASELINE, DESCRIPTION, WEIGHTS, bundle_folder
 from fusekit.bundle.load import load
 from fusekit.data import Task
 from fusekit.data.own.task import name_of
