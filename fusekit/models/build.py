@@ -79,7 +79,7 @@ def build(
     recipe = registered(fusion) if isinstance(fusion, str) else fusion
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
-    if reads is not None and not len(reads):
+    if reads is not None and not len(reads) and can_do_without_table(recipe):
         recipe, options, reads = *_without_table(recipe, options or {}), None
     refined = _refine(name, recipe, backbone, options or {})
     sizes = (columns, classes, in_channels, reads)
