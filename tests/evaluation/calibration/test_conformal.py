@@ -81,12 +81,12 @@ def test_sets_and_intervals_of_a_table_made_by_hand() -> None:
     assert held(numbers, "number", 2.0)["size"].tolist() == [4, 4]
 
 
-@pytest.mark.parametrize("count", [9, 20, 150])
-@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("count", [9, 150])
+@pytest.mark.parametrize("level", [0.5, 0.9])
 @pytest.mark.parametrize("kind", ["classes", "number", "tied"])
 def test_a_new_subject_s_truth_is_covered_with_the_level_or_more(kind: str, level: float, count: int) -> None:
     """Over many cohorts, each with its own quantile; without ties the coverage is ceil((n + 1) level) / (n + 1)."""
-    draw, cohorts, new = np.random.default_rng(count), 300, 40
+    draw, cohorts, new = np.random.default_rng(count), 150, 40
     make = of_a_number if kind == "number" else of_classes
     regions, covered = REGIONS["number" if kind == "number" else "classes"], []
     for _ in range(cohorts):
@@ -106,7 +106,7 @@ def test_a_new_subject_s_truth_is_covered_with_the_level_or_more(kind: str, leve
 @pytest.mark.parametrize("columns", [10, 40])
 def test_scores_of_folds_serve_a_model_of_all_subjects_and_an_average(columns: int) -> None:
     """Nothing promises it (Barber and others 2021); here the folds' models know less, so that it is kept or passed."""
-    draw, count, level, cohorts = np.random.default_rng(1), 120, 0.8, 200
+    draw, count, level, cohorts = np.random.default_rng(1), 120, 0.8, 100
     covered = np.empty((cohorts, 2))
     for cohort in range(cohorts):
         x = draw.normal(size=(count + 100, columns))
