@@ -93,14 +93,7 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
             subject.
     """
     names = probability_columns(table)
-    found = table[names].to_numpy(dtype=float)
-    wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))  # a NaN is neither
-    if len(wrong):
-        row, k = wrong[0]
-        raise DataError(
-            f"{names[k]} of {_place(table, row)} is {found[row, k]:g}, which is not a probability"
-            f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge? Nothing is called there."
-        )
+    found = _between_0_and_1(table, names, "a probability", " Nothing is called there.")
     total = found.sum(axis=1)
     off = np.flatnonzero(np.abs(total - 1) > SUM_ROUNDING)
     if len(off):
@@ -114,24 +107,30 @@ def probabilities_of(table: pd.DataFrame) -> np.ndarray:
 def _survival_of(table: pd.DataFrame) -> np.ndarray:
     """Risk and survival (N, 1 + H), each a share, survival never rising from one horizon to the next."""
     names = predicted_columns(table)
-    found = table[names].to_numpy(dtype=float)
-    wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))
-    if len(wrong):
-        row, k = wrong[0]
-        raise DataError(
-            f"{names[k]} of {_place(table, row)} is {found[row, k]:g}, which is not a share between 0 and 1"
-            f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge?"
-        )
+    found = _between_0_and_1(table, names, "a share between 0 and 1")
     rises = np.argwhere(np.diff(found[:, 1:], axis=1) > ROUNDING)
     if len(rises):
         row, k = rises[0]
-        raise DataError(f"{names[k + 2]} of {_place(table, row)} is above {names[k + 1]}: nobody comes back to life.")
+        raise DataError(f"{names[k + 2]} of {_place(table, row)} is above {names[k + 1]}; survival never rises.")
     return found
 
 
 def above_cuts(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities (..., K) of classes, lowest first -> those of lying above each cut between two (..., K - 1)."""
     return np.asarray(probabilities[..., :0:-1].cumsum(axis=-1)[..., ::-1])
+
+
+def _between_0_and_1(table: pd.DataFrame, names: list[str], what: str, so: str = "") -> np.ndarray:
+    """Columns of a table (N, A); DataError names the first row that has a number outside, or none."""
+    found = table[names].to_numpy(dtype=float)
+    wrong = np.argwhere(~((found >= -ROUNDING) & (found <= 1 + ROUNDING)))  # a NaN is neither
+    if len(wrong):
+        row, k = wrong[0]
+        raise DataError(
+            f"{names[k]} of {_place(table, row)} is {found[row, k]:g}, which is not {what}"
+            f" ({len(np.unique(wrong[:, 0]))} of {len(table)} rows). Did training diverge?{so}"
+        )
+    return found
 
 
 def _place(table: pd.DataFrame, row: int) -> str:

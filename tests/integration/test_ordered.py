@@ -119,7 +119,9 @@ def test_what_the_network_looks_at_is_explained_by_class(
     network: Run, toml: Path, tmp_path: Path, command_line: CommandLine
 ) -> None:
     assert (network.folder / "explanations" / "fold-0" / "attributions.csv").is_file()
-    assert set(network.ablations["condition"]) >= {"as-is", "image:drop", "table:drop"}  # type: ignore[index]
+    ablations = network.ablations
+    assert ablations is not None
+    assert set(ablations["condition"]) >= {"as-is", "image:drop", "table:drop"}
     table = tmp_path / "one.csv"
     pd.read_csv(toml.parent / "people.csv")[["age", "tau"]].iloc[[5]].to_csv(table, index=False)
     image = toml.parent / "p05.png"

@@ -15,7 +15,7 @@ ORDERED = ("cuts-auc", "quadratic-kappa", "rank-error", "accuracy", "balanced-ac
 NUMBERS = ("mae", "rmse", "r2", "spearman", "calibration-slope")
 TIMES = ("uno-c", "harrell-c", "time-auc", "integrated-brier", "observed-over-predicted")
 
-#: What each kind of label but that of classes takes; the first names its column.
+#: What each kind of label but that of classes takes: its own name is that of the column.
 _KINDS = {
     "ordered": ("ordered", "order"),
     "event": ("event", "time", "horizons", "unit", "name", "intervals", "seen", "censored"),
@@ -34,7 +34,8 @@ class OutcomeKeys(Keys):
             classes = self._classes(entries)
             usual = TWO if len(classes) == 2 else MORE
             return {"label": self.text(entries, "label", needed=True), "classes": classes}, usual
-        kind = next((kind for kind, keys in _KINDS.items() if {*keys[:2]} & {*value} - {"unit"}), "number")
+        kind = "ordered" if "order" in value else "event" if "time" in value else "number"
+        kind = next((kind for kind in _KINDS if kind in value), kind)
         self.known(value, _KINDS[kind] if kind in value else sorted({*chain.from_iterable(_KINDS.values())}), _AT)
         for each in ("classes", "positive"):
             if each in entries:

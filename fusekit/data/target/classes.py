@@ -78,10 +78,6 @@ class Classes(Target):
         """The classes."""
         return labels.to_numpy(), self.classes
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """Outputs (B, W) -> logits (B, K): what the probabilities are a softmax of."""
-        return outputs
-
     def answers(self, outputs: Tensor) -> Tensor:
         """Outputs (B, W) -> probabilities (B, K)."""
         return self.logits(outputs).softmax(dim=1)

@@ -59,11 +59,8 @@ class Target(ABC):
         """A model's outputs (B, W) -> what it says (B, A), which models and slices are averaged in."""
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """A model's outputs (B, W) -> logits of classes (B, K), which explanations are of; none where it is no class.
-
-        NotImplementedError there.
-        """
-        raise NotImplementedError(f"a {self.kind} has no logits of classes")
+        """A model's outputs (B, W) -> what explanations are of: of classes their logits (B, K)."""
+        return outputs
 
     def predict(self, answers: np.ndarray) -> pd.DataFrame:
         """Answers (N, A) -> the columns of ``predictions.csv`` that hold them."""

@@ -81,6 +81,8 @@ def error_difference(first: np.ndarray, second: np.ndarray, *, ranks: bool = Fal
     """
     from scipy.stats import t
 
+    if np.isnan(first).all():
+        return Difference(*[float("nan")] * 4)
     each, weights, mine = _by_subject(first, second)
     n, value = len(mine), float(mine.mean())
     if n < 2:

@@ -155,9 +155,10 @@ def _of_times(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...]]
     for (i, first), (j, second) in combinations(enumerate(names), 2):
         by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
         yield first, second, "uno-c", *area_difference(of_all, i, j, cases), _spread(by_seed)
-        by_seed = list(np.nanmean(errors[first], axis=1) - np.nanmean(errors[second], axis=1))
-        found = error_difference(errors[first], errors[second])
-        yield first, second, "integrated-brier", *found, _spread(by_seed)
+        seen = ~np.isnan(errors[first]).all(axis=1)  # the seeds in which anyone is followed to every horizon
+        one, other = errors[first][seen], errors[second][seen]
+        by_seed = list(np.nanmean(one, axis=1) - np.nanmean(other, axis=1))
+        yield first, second, "integrated-brier", *error_difference(one, other), _spread(by_seed)
 
 
 def _concordance(table: pd.DataFrame, last: float, everyone: list[str]) -> Areas:
@@ -183,7 +184,11 @@ def sentence(row: Mapping[Any, Any], pairs: int) -> str:
     found = Difference(value, min(ends), max(ends), row["p"])  # above 0 where the first is better
     corrected, people = row["p_holm"], f"{row['subjects']} subjects"
     if np.isnan(found.p):
-        why = "a fold has too few subjects of a class" if measure.of_classes else "too few have the event"
+        why = (
+            "a fold has too few subjects of a class"
+            if measure.of_classes
+            else "too few have the event, or are followed to a horizon"
+        )
         return f"{first} and {second} cannot be compared by {title}: {why} ({people})."
     if found.value < 0:
         first, second = second, first

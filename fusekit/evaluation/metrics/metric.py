@@ -67,8 +67,8 @@ class Metric(ABC):
         return subject_bootstrap(lambda rows: self.value(labels[rows], probabilities[rows]), subjects, drawn)
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
-        """Within which a bootstrap draws subjects (N,): the classes."""
-        return labels
+        """Within which a bootstrap draws subjects (N,): the classes; of what is no class, one for all."""
+        return labels if Classes.kind in self.targets else np.zeros(len(labels), dtype=int)
 
     def value_in(self, folds: Folds, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Mean of the folds' values, weighted by their subjects; folds where it is undefined are left out."""

@@ -17,10 +17,6 @@ class NumberMetric(Metric, ABC):
     targets = (Number.kind,)
     limits = (-np.inf, np.inf)
 
-    def strata(self, labels: np.ndarray) -> np.ndarray:
-        """One for all."""
-        return np.zeros(len(labels), dtype=int)
-
 
 class MeanAbsoluteError(NumberMetric):
     """Mean distance between true and predicted value, in the unit of the number."""

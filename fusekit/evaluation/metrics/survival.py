@@ -35,10 +35,6 @@ class SurvivalMetric(Metric, ABC):
         made.horizons = horizons_of(columns)
         return made
 
-    def strata(self, labels: np.ndarray) -> np.ndarray:
-        """One for all."""
-        return np.zeros(len(labels), dtype=int)
-
 
 class Ranking(SurvivalMetric, ABC):
     """A share of pairs, within folds: risks of different models are not on one scale."""
@@ -63,13 +59,6 @@ class Ranking(SurvivalMetric, ABC):
     def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Limits on the logit scale."""
         return self._limits(labels, predicted, subjects, np.zeros(len(labels), dtype=int))
-
-    def value_in(self, folds: Folds, labels: np.ndarray, predicted: np.ndarray) -> float:
-        """Weighted by the folds' subjects."""
-        weights = folds.subjects.astype(float)
-        values = np.array([self.value(labels[rows], predicted[rows]) for rows in folds.rows])
-        there = ~np.isnan(values)
-        return float(np.average(values[there], weights=weights[there])) if there.any() else float("nan")
 
     def interval_in(
         self, folds: Folds, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray

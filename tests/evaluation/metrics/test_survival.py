@@ -102,6 +102,17 @@ def test_two_arms_are_compared_by_the_same_people() -> None:
     assert "the same Uno's c" in of["good", "same", "uno-c"]["sentence"]
 
 
+def test_arms_whose_people_are_not_followed_to_a_horizon_cannot_be_compared_there() -> None:
+    table = predictions(40, 6)
+    short = table.assign(label=-np.linspace(1, 30, 40)).assign(
+        label=lambda one: one["label"].where(one.index > 9, -one["label"])
+    )
+    pairs = compare_arms({"a": [short], "b": [short.assign(risk=short["risk"] / 2)]}).to_dict("records")
+    (error,) = [row for row in pairs if row["measure"] == "integrated-brier"]
+    assert np.isnan(error["p"])
+    assert "cannot be compared by integrated Brier score: too few have the event" in error["sentence"]
+
+
 def test_equal_arms_are_called_different_as_often_as_five_in_a_hundred() -> None:
     """150 cohorts of 100; two risks that are as good."""
     found = []
