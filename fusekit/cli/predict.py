@@ -53,7 +53,7 @@ def predict(
     from fusekit.cli.console import print_predictions, shown_name
     from fusekit.data import TimeToEvent, read_table
     from fusekit.data.images.channels import MASK, image_columns
-    from fusekit.report.figures.patient_curves import MOST, draw_curves
+    from fusekit.report.figures.survival.patients import MOST, draw_curves
 
     if level not in ("subject", "slice"):
         raise OptionError(f"--level takes subject or slice, not {level!r}.")

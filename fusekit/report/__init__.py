@@ -4,7 +4,7 @@ from fusekit.data import Classes, Number, Ordered, TimeToEvent
 from fusekit.report.figures.inflation import inflation
 from fusekit.report.figures.numbers import number_overview
 from fusekit.report.figures.overview import overview
-from fusekit.report.figures.survival import survival_overview
+from fusekit.report.figures.survival.overview import survival_overview
 
 #: Kind of target -> what draws a run in one picture.
 OVERVIEWS = {

@@ -18,7 +18,8 @@ from fusekit.report.figures.cuts import cut_reliability
 from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
-from fusekit.report.figures.survival import at_horizons, calibration, kaplan_meier
+from fusekit.report.figures.survival.horizons import at_horizons, calibration
+from fusekit.report.figures.survival.risk_groups import kaplan_meier
 from fusekit.report.figures.training import training
 
 Draw = Callable[[Evidence], Iterable[Picture]]
