@@ -3,9 +3,10 @@
 from fusekit.baselines.baseline import Baseline
 from fusekit.baselines.components import GradientBoostingComponents
 from fusekit.baselines.gbdt import GradientBoosting
-from fusekit.baselines.logistic import Logistic
-from fusekit.baselines.numbers import GradientBoostingRegression, Mean, NumberBaseline, Ridge
-from fusekit.baselines.ordinal import OrdinalLogistic
+from fusekit.baselines.linear.logistic import Logistic
+from fusekit.baselines.linear.ordinal import OrdinalLogistic
+from fusekit.baselines.linear.ridge import Ridge
+from fusekit.baselines.numbers import GradientBoostingRegression, Mean, NumberBaseline
 from fusekit.baselines.prevalence import Prevalence
 from fusekit.baselines.survival import Cox, GradientBoostingHazards, KaplanMeier, SurvivalBaseline
 

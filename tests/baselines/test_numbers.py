@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge as Regression
 
 from fusekit.baselines import Baseline, GradientBoostingRegression, Mean, NumberBaseline, Ridge
 from fusekit.baselines.inner_cv import inner_folds, strata_of, subject_weights
-from fusekit.baselines.numbers import PENALTIES
+from fusekit.baselines.linear.ridge import PENALTIES
 from fusekit.baselines.shipping import load, save
 from fusekit.data import ClinicalEncoding
 from fusekit.errors import FusekitError, OptionError

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
-from fusekit.baselines.logistic import STRENGTHS
+from fusekit.baselines.linear.logistic import STRENGTHS
 from fusekit.data import ClinicalEncoding, Column, Ordered
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN

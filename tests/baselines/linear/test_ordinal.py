@@ -24,8 +24,8 @@ from fusekit.baselines import (
     Prevalence,
 )
 from fusekit.baselines.inner_cv import inner_folds, log_loss, subject_weights
-from fusekit.baselines.logistic import STRENGTHS
-from fusekit.baselines.ordinal import Cumulative, fit_cumulative
+from fusekit.baselines.linear.logistic import STRENGTHS
+from fusekit.baselines.linear.ordinal import Cumulative, fit_cumulative
 from fusekit.baselines.prior import TablePrior, offsets
 from fusekit.baselines.shipping import load, save
 from fusekit.data import Classes, ClinicalEncoding, Number, Ordered

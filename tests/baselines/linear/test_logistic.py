@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from fusekit.baselines import Logistic
-from fusekit.baselines.logistic import STRENGTHS
+from fusekit.baselines.linear.logistic import STRENGTHS
 from fusekit.data import Column
 from tests.baselines.cohort import COLUMNS, invented
 
