@@ -1,6 +1,6 @@
 """Logistic regression on the encoded clinical values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,12 +8,13 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
-from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
-from fusekit.data import Classes, ClinicalEncoding, Column, Ordered
+from fusekit.baselines.baseline import encoded, plain_state
+from fusekit.baselines.inner_cv import one_thread
+from fusekit.baselines.linear.penalised import Penalised
+from fusekit.data import Classes, ClinicalEncoding, Ordered
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError
 
 #: Inverse strengths of the penalty (scikit-learn's C, per subject) that are tried, the strongest penalty first.
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-4, 1.5, 0.5))
@@ -24,7 +25,7 @@ class _State(TypedDict):
     columns: list[ColumnJson]
 
 
-class Logistic(Baseline):
+class Logistic(Penalised):
     """Logistic regression with an L2 penalty, on what the networks read too: scaled, one-hot, with masks of gaps.
 
     The penalty's strength is chosen by the log loss in a cross-validation within the training subjects. Scans are
@@ -37,38 +38,32 @@ class Logistic(Baseline):
 
     targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
 
+    tried, middle = STRENGTHS, 0.01
+
     def __init__(self, *, strength: float | None = None, folds: int = 5):
-        if strength is not None and strength <= 0:
-            raise OptionError(f"baseline.strength takes a number above 0, or none, not {strength:g}.")
-        require_folds(folds)
-        self.strength, self.folds = strength, folds
-        self._encoding = ClinicalEncoding(())
+        super().__init__("strength", strength, folds)
         self._model: Any = None
 
-    def fit(
-        self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
-    ) -> None:
-        """Choose the penalty, unless given, and fit."""
-        require_columns(columns)
-        weights = subject_weights(subjects)
+    def estimated(
+        self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: Any = None
+    ) -> Any:
+        """scikit-learn's."""
+        from sklearn.linear_model import LogisticRegression
 
-        def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = encoded(encoding, values[train]), encoded(encoding, values[test])
-            models = (_fitted(inputs, labels[train], weights[train], strength) for strength in STRENGTHS)
-            return np.stack([model.predict_proba(others) for model in models])
+        return LogisticRegression(C=penalty, tol=1e-6, max_iter=10_000).fit(inputs, labels, sample_weight=weights)
 
-        with one_thread():
-            found = None if self.strength else losses(path, labels, subjects, self.folds, seed)
-            middle = 0.01  # where there are too few subjects to choose one
-            chosen = self.strength or (middle if found is None else STRENGTHS[int(found.argmin())])
-            self._encoding = ClinicalEncoding.fit(values, columns)
-            self._model = _fitted(encoded(self._encoding, values), labels, weights, chosen)
+    def predicted(self, model: Any, inputs: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K)."""
+        return np.asarray(model.predict_proba(inputs))
+
+    def keep(self, model: Any, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        """As it is."""
+        self._model = model
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""
         with one_thread():
-            return np.asarray(self._model.predict_proba(encoded(self._encoding, values)))
+            return self.predicted(self._model, encoded(self._encoding, values))
 
     def shipped(self) -> dict[str, Any]:
         """The encoding, and scikit-learn's model."""
@@ -95,9 +90,3 @@ class Logistic(Baseline):
         made._model.classes_ = np.arange(max(2, rows))
         made._model.n_features_in_ = len(made._encoding.features)
         return made
-
-
-def _fitted(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, tol=1e-6, max_iter=10_000).fit(inputs, labels, sample_weight=weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -10,16 +10,14 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import Baseline, encoded, plain_state, require_columns, require_folds
-from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
+from fusekit.baselines.baseline import encoded, plain_state
 from fusekit.baselines.linear.logistic import STRENGTHS
-from fusekit.data import ClinicalEncoding, Column, Ordered
+from fusekit.baselines.linear.penalised import Penalised
+from fusekit.data import ClinicalEncoding, Ordered
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError
 
-#: Strength where there are too few subjects to choose one.
-_MIDDLE = 0.01
 #: Logarithms of gaps between cuts: where nobody has a class, or classes are parted, the likeliest is no number.
 _GAPS = (-30.0, 20.0)
 
@@ -90,7 +88,7 @@ class _State(TypedDict):
     cuts: list[float]
 
 
-class OrdinalLogistic(Baseline):
+class OrdinalLogistic(Penalised):
     """Ordinal logistic regression (proportional odds) with an L2 penalty, on what the networks read too.
 
     A value shifts the odds of lying above every cut alike: one slope for all, and an intercept for each. The penalty's
@@ -104,35 +102,25 @@ class OrdinalLogistic(Baseline):
 
     targets: ClassVar[tuple[str, ...]] = (Ordered.kind,)
 
+    tried, middle = STRENGTHS, 0.01
+
     def __init__(self, *, strength: float | None = None, folds: int = 5):
-        if strength is not None and strength <= 0:
-            raise OptionError(f"baseline.strength takes a number above 0, or none, not {strength:g}.")
-        require_folds(folds)
-        self.strength, self.folds = strength, folds
-        self._encoding = ClinicalEncoding(())
+        super().__init__("strength", strength, folds)
         self._model = Cumulative(np.zeros(0), np.zeros(1))
 
-    def fit(
-        self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
-    ) -> None:
-        """Choose the penalty, unless given, and fit."""
-        require_columns(columns)
-        weights = subject_weights(subjects)
+    def estimated(
+        self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: Any = None
+    ) -> Cumulative:
+        """Each starts where the one before ended."""
+        return fit_cumulative(inputs, labels, weights, penalty, start)
 
-        def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = encoded(encoding, values[train]), encoded(encoding, values[test])
-            model, found = None, []
-            for strength in STRENGTHS:  # each starts where the one before ended
-                model = fit_cumulative(inputs, labels[train], weights[train], strength, model)
-                found.append(model.probabilities(others))
-            return np.stack(found)
+    def predicted(self, model: Cumulative, inputs: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K)."""
+        return model.probabilities(inputs)
 
-        with one_thread():
-            found = None if self.strength else losses(path, labels, subjects, self.folds, seed)
-            chosen = self.strength or (_MIDDLE if found is None else STRENGTHS[int(found.argmin())])
-            self._encoding = ClinicalEncoding.fit(values, columns)
-            self._model = fit_cumulative(encoded(self._encoding, values), labels, weights, chosen)
+    def keep(self, model: Cumulative, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        """As it is."""
+        self._model = model
 
     def probabilities(self, values: pd.DataFrame) -> np.ndarray:
         """Probabilities (N, K)."""

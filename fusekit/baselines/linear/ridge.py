@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,13 +10,14 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import encoded, plain_state, require_columns, require_folds
-from fusekit.baselines.inner_cv import losses, one_thread, squared_error, strata_of, subject_weights
+from fusekit.baselines.baseline import encoded, plain_state
+from fusekit.baselines.inner_cv import Loss, squared_error, strata_of
+from fusekit.baselines.linear.penalised import Penalised
 from fusekit.baselines.numbers import NumberBaseline
-from fusekit.data import ClinicalEncoding, Column
+from fusekit.data import ClinicalEncoding
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError
 
 #: Penalties that are tried, on squared errors summed over subjects; the strongest first.
 PENALTIES = tuple(float(10.0**exponent) for exponent in np.arange(4, -2.5, -0.5))
@@ -28,7 +29,7 @@ class _Ridge(TypedDict):
     intercept: float
 
 
-class Ridge(NumberBaseline):
+class Ridge(Penalised, NumberBaseline):
     """Ridge regression on what the networks read too: scaled, one-hot, with masks of gaps.
 
     The penalty is chosen by the squared error in a cross-validation within the training subjects. Scans are weighted
@@ -40,34 +41,36 @@ class Ridge(NumberBaseline):
         folds: of the cross-validation that chooses.
     """
 
+    tried, middle = PENALTIES, 1.0
+
     def __init__(self, *, penalty: float | None = None, folds: int = 5):
-        if penalty is not None and penalty <= 0:
-            raise OptionError(f"baseline.penalty takes a number above 0, or none, not {penalty:g}.")
-        require_folds(folds)
-        self.penalty, self.folds = penalty, folds
-        self._encoding = ClinicalEncoding(())
+        super().__init__("penalty", penalty, folds)
         self._coefficients, self._intercept = np.zeros(0), 0.0
 
-    def fit(
-        self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
-    ) -> None:
-        """Choose the penalty, unless given, and fit."""
-        require_columns(columns)
-        weights = subject_weights(subjects)
+    def estimated(
+        self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: Any = None
+    ) -> Any:
+        """scikit-learn's."""
+        from sklearn.linear_model import Ridge as Regression
 
-        def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = (encoded(encoding, values[part]) for part in (train, test))
-            models = (_fitted(inputs, labels[train], weights[train], penalty) for penalty in PENALTIES)
-            return np.stack([model.predict(others) for model in models])
+        return Regression(alpha=penalty, solver="cholesky").fit(inputs, labels, sample_weight=weights)
 
-        with one_thread():
-            strata = strata_of(labels, subjects)
-            found = None if self.penalty else losses(path, labels, subjects, self.folds, seed, squared_error, strata)
-            chosen = self.penalty or (1.0 if found is None else PENALTIES[int(found.argmin())])
-            self._encoding = ClinicalEncoding.fit(values, columns)
-            model = _fitted(encoded(self._encoding, values), labels, weights, chosen)
-            self._coefficients, self._intercept = model.coef_, float(model.intercept_)
+    def predicted(self, model: Any, inputs: np.ndarray) -> np.ndarray:
+        """Numbers (N,)."""
+        return np.asarray(model.predict(inputs))
+
+    def keep(self, model: Any, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        """Its coefficients."""
+        self._coefficients, self._intercept = model.coef_, float(model.intercept_)
+
+    @property
+    def loss(self) -> Loss:
+        """The squared error."""
+        return squared_error
+
+    def strata(self, labels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+        """Quantiles of the number."""
+        return strata_of(labels, subjects)
 
     def numbers(self, values: pd.DataFrame) -> np.ndarray:
         """A weighted sum (N,), row by row, so that it does not depend on the other rows."""
@@ -90,9 +93,3 @@ class Ridge(NumberBaseline):
             raise DataError("a coefficient is no number.")
         made._coefficients, made._intercept = coefficients, plain["intercept"]
         return made
-
-
-def _fitted(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float) -> Any:
-    from sklearn.linear_model import Ridge as Regression
-
-    return Regression(alpha=penalty, solver="cholesky").fit(inputs, labels, sample_weight=weights)

@@ -14,14 +14,15 @@ import pandas as pd
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from fusekit.baselines.baseline import encoded, plain_state, require_columns, require_folds
-from fusekit.baselines.inner_cv import losses, one_thread, subject_weights
+from fusekit.baselines.baseline import encoded, plain_state
+from fusekit.baselines.inner_cv import Loss
+from fusekit.baselines.linear.penalised import Penalised
 from fusekit.baselines.survival.baseline import SurvivalBaseline, at_horizons, check_steps, read_target
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.data.target.time_to_event import events_of, times_of
 from fusekit.disk import OPEN
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError
 
 #: Penalties that are tried, the strongest first.
 PENALTIES = tuple(float(10.0**exponent) for exponent in np.arange(3, -1.5, -0.5))
@@ -76,7 +77,7 @@ class _State(TypedDict):
     hazard: list[float]
 
 
-class Cox(SurvivalBaseline):
+class Cox(Penalised, SurvivalBaseline):
     """Cox's regression on what the networks read too: scaled, one-hot, with masks of gaps.
 
     The penalty is chosen by the partial likelihood in a cross-validation within the training subjects. Scans are
@@ -87,39 +88,53 @@ class Cox(SurvivalBaseline):
         folds: of the cross-validation that chooses.
     """
 
+    tried, middle = PENALTIES, 100.0
+
     def __init__(self, *, penalty: float | None = None, folds: int = 5):
-        if penalty is not None and penalty <= 0:
-            raise OptionError(f"baseline.penalty takes a number above 0, or none, not {penalty:g}.")
-        require_folds(folds)
-        self.penalty, self.folds = penalty, folds
-        self._encoding = ClinicalEncoding(())
+        super().__init__("penalty", penalty, folds)
         self._coefficients, self._times, self._hazard = np.zeros(0), np.zeros(0), np.zeros(0)
 
     def fit(
         self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
     ) -> None:
-        """Choose the penalty, unless given, and fit."""
-        require_columns(columns)
+        """Choose the penalty, unless given, and fit; DataError where no event is seen in time."""
         self.require_events(labels)
-        weights = subject_weights(subjects)
+        super().fit(values, columns, labels, subjects, seed)
 
-        def path(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            encoding = ClinicalEncoding.fit(values[train], columns)  # anew: the part set aside is not looked at
-            inputs, others = (encoded(encoding, values[part]) for part in (train, test))
-            found, start = [], np.zeros(inputs.shape[1])
-            for penalty in PENALTIES:
-                start = _fitted(inputs, labels[train], weights[train], penalty, start)
-                found.append(others @ start)
-            return np.stack(found)
+    def estimated(
+        self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: Any = None
+    ) -> np.ndarray:
+        """Coefficients (F,) that make the penalised likelihood largest."""
+        from scipy.optimize import minimize
 
-        with one_thread():
-            strata, loss = events_of(labels).astype(int), negative_likelihood
-            found = None if self.penalty else losses(path, labels, subjects, self.folds, seed, loss, strata)
-            chosen = self.penalty or (PENALTIES[2] if found is None else PENALTIES[int(found.argmin())])
-            self._encoding = ClinicalEncoding.fit(values, columns)
-            inputs = encoded(self._encoding, values)
-            self._coefficients = _fitted(inputs, labels, weights, chosen, np.zeros(inputs.shape[1]))
-            self._times, self._hazard = baseline_hazard(labels, inputs @ self._coefficients, weights)
+        def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
+            found = partial_likelihood(labels, inputs @ coefficients, weights)
+            value = penalty / 2 * float(coefficients @ coefficients) - found.value
+            return value, penalty * coefficients - found.gradient @ inputs
+
+        begin, how = (
+            np.zeros(inputs.shape[1]) if start is None else start,
+            {"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6},
+        )
+        return np.asarray(minimize(loss, begin, jac=True, method="L-BFGS-B", options=how).x)
+
+    def predicted(self, model: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        """Log risks (N,)."""
+        return np.asarray(inputs @ model)
+
+    def keep(self, model: np.ndarray, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        """The coefficients, and the hazard of a log risk of 0."""
+        self._coefficients = model
+        self._times, self._hazard = baseline_hazard(labels, self.predicted(model, inputs), weights)
+
+    @property
+    def loss(self) -> Loss:
+        """The negative partial likelihood."""
+        return negative_likelihood
+
+    def strata(self, labels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+        """Whether the event was seen."""
+        return events_of(labels).astype(int)
 
     def survival(self, values: pd.DataFrame) -> np.ndarray:
         """Risk and survival (N, 1 + H), row by row, so that it does not depend on the other rows."""
@@ -155,18 +170,3 @@ class Cox(SurvivalBaseline):
         )
         check_steps(made._times, made._hazard)
         return made
-
-
-def _fitted(
-    inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float, start: np.ndarray
-) -> np.ndarray:
-    """Coefficients (F,) that make the penalised likelihood largest."""
-    from scipy.optimize import minimize
-
-    def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
-        found = partial_likelihood(labels, inputs @ coefficients, weights)
-        value = penalty / 2 * float(coefficients @ coefficients) - found.value
-        return value, penalty * coefficients - found.gradient @ inputs
-
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6})
-    return np.asarray(done.x)
