@@ -13,6 +13,8 @@ from fusekit.extension.registry import suggest
 #: Where a backbone offers its sites: before a stage, before a block, or before a block's branches only (the block's
 #: identity shortcut keeps the unchanged features, which is what RBCA needs).
 SiteKind = Literal["stage", "block", "branch"]
+#: The parts of a fusion, apart from its head, that read clinical columns or say where these meet the image.
+OF_TABLE = ("encoder", "columns", "injector", "sites")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Fusion:
             if not self.image:
                 raise OptionError(f"a pool ({self.pool!r}) joins the slices of an image, and this fusion reads none.")
             object.__setattr__(self, "absence", False)
+
+    def without_table(self) -> "Fusion":
+        """The same fusion without encoder and injector: what is left where no column is worth reading."""
+        options = {part: own for part, own in self.options.items() if part not in OF_TABLE}
+        return replace(self, encoder=None, injector=None, sites="block", stages=(), options=options)
 
     def parts(self, backbone: str = "") -> dict[str, str]:
         """Part -> name of its component, for the parts that the fusion has; sites, columns and stack have none."""

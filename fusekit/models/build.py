@@ -16,7 +16,7 @@ from torch import nn
 from fusekit.data.clinical.layout import ColumnLayout
 from fusekit.errors import OptionError
 from fusekit.extension import COMPONENTS, GIVEN_OPTIONS, catalog, read_options, suggest
-from fusekit.extension.fusion import Fusion, SiteKind, registered
+from fusekit.extension.fusion import OF_TABLE, Fusion, SiteKind, registered
 from fusekit.extension.options import option_defaults, option_parameters
 from fusekit.extension.registry import make
 from fusekit.models.absence import StandIns, read_absent
@@ -80,7 +80,8 @@ def build(
     if not isinstance(recipe, Fusion):
         raise OptionError(f"a fusion's name or a Fusion(head=..., ...) is needed, not {fusion!r}.")
     if reads is not None and not len(reads) and can_do_without_table(recipe):
-        recipe, options, reads = *_without_table(recipe, options or {}), None
+        recipe, reads = recipe.without_table(), None
+        options = {part: own for part, own in (options or {}).items() if part not in OF_TABLE}
     refined = _refine(name, recipe, backbone, options or {})
     sizes = (columns, classes, in_channels, reads)
     further: dict[str, Any] = {"image_size": image_size, "people": people, "absent": absent}
@@ -91,15 +92,6 @@ def can_do_without_table(recipe: Fusion) -> bool:
     """Whether a fusion is left where its encoder has nothing to read: its head reads the image alone."""
     reads = getattr(catalog().heads.get(recipe.head), "reads", ("clinical",))
     return recipe.image and "clinical" not in reads
-
-
-def _without_table(
-    recipe: Fusion, options: Mapping[str, Mapping[str, Any]]
-) -> tuple[Fusion, dict[str, Mapping[str, Any]]]:
-    """The fusion without encoder and injector, and the options of its other parts."""
-    gone = ("encoder", "columns", "injector", "sites")
-    left, given = ({part: own for part, own in some.items() if part not in gone} for some in (recipe.options, options))
-    return replace(recipe, encoder=None, injector=None, sites="block", stages=(), options=left), given
 
 
 def build_from(description: Mapping[str, Any]) -> FusionModel:

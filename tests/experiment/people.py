@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,24 @@ leave_out = [""]
 """
 
 
+def _write_study(
+    toml: Path, text: str, draw: np.random.Generator, brightness: np.ndarray, tau: np.ndarray, outcome: dict[str, Any]
+) -> Path:
+    """Pictures of such brightness, a table with such columns of the outcome, and the TOML, which is returned."""
+    names = [f"p{number:02}" for number in range(len(tau))]
+    for name, mean in zip(names, brightness, strict=True):
+        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * mean
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(toml.parent / f"{name}.png")
+    further = {
+        "age": draw.integers(50, 90, len(tau)),
+        "tau": (80 + 20 * tau).round(2),
+        "sex": draw.choice(["F", "M"], len(tau)),
+    }
+    pd.DataFrame({"id": names, **outcome, **further}).to_csv(toml.parent / "people.csv", index=False)
+    toml.write_text(text)
+    return toml
+
+
 def write_numbers(folder: Path, count: int = 40, *, image: float = 1.0, table: float = 1.0) -> Path:
     """People with a score of 20 + 4 (image times brightness + table times tau, both standardised) and noise.
 
@@ -91,21 +110,8 @@ def write_numbers(folder: Path, count: int = 40, *, image: float = 1.0, table: f
     draw = np.random.default_rng(0)
     brightness, tau = draw.normal(size=(2, count))
     score = 20 + 4 * (image * brightness + table * tau) + draw.normal(0, 1, count)
-    for number in range(count):
-        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
-    people = pd.DataFrame(
-        {
-            "id": [f"p{number:02}" for number in range(count)],
-            "score": [f"{value:.2f}" if number else "" for number, value in enumerate(score)],
-            "age": draw.integers(50, 90, count),
-            "tau": (80 + 20 * tau).round(2),
-            "sex": draw.choice(["F", "M"], count),
-        }
-    )
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "numbers.toml").write_text(NUMBERS)
-    return folder / "numbers.toml"
+    outcome = {"score": [f"{value:.2f}" if number else "" for number, value in enumerate(score)]}
+    return _write_study(folder / "numbers.toml", NUMBERS, draw, brightness, tau, outcome)
 
 
 TIMES = """
@@ -128,22 +134,11 @@ def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: flo
     brightness, tau = draw.normal(size=(2, count))
     time = draw.exponential(30 * np.exp(-(image * brightness + table * tau)))
     end = draw.uniform(6, 60, count)
-    for number in range(count):
-        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
-    people = pd.DataFrame(
-        {
-            "id": [f"p{number:02}" for number in range(count)],
-            "died": np.where(time <= end, "yes", "no"),
-            "months": [f"{value:.2f}" if number else "" for number, value in enumerate(np.minimum(time, end))],
-            "age": draw.integers(50, 90, count),
-            "tau": (80 + 20 * tau).round(2),
-            "sex": draw.choice(["F", "M"], count),
-        }
-    )
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "times.toml").write_text(TIMES)
-    return folder / "times.toml"
+    outcome = {
+        "died": np.where(time <= end, "yes", "no"),
+        "months": [f"{value:.2f}" if number else "" for number, value in enumerate(np.minimum(time, end))],
+    }
+    return _write_study(folder / "times.toml", TIMES, draw, brightness, tau, outcome)
 
 
 GRADES = """
@@ -168,18 +163,5 @@ def write_grades(folder: Path, count: int = 48, *, image: float = 1.0, table: fl
     third = np.argsort(np.argsort(latent)) * 3 // count
     grades = np.where(third == 0, 1 + draw.integers(0, 2, count), third + 2).astype(str).astype(object)
     grades[:2] = ["", "9"]
-    for number in range(count):
-        pixels = draw.integers(0, 60, (32, 32)) + 100 + 20 * brightness[number]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"p{number:02}.png")
-    people = pd.DataFrame(
-        {
-            "id": [f"p{number:02}" for number in range(count)],
-            "grade": grades,
-            "age": draw.integers(50, 90, count),
-            "tau": (80 + 20 * tau).round(2),
-            "sex": draw.choice(["F", "M"], count),
-        }
-    )
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "grades.toml").write_text(GRADES)
-    return folder / "grades.toml"
+    outcome = {"grade": grades}
+    return _write_study(folder / "grades.toml", GRADES, draw, brightness, tau, outcome)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from annotated_types import MaxLen, MinLen
 from pydantic import with_config
 
 from fusekit.bundle.description import WithRegions
-from fusekit.bundle.formats.parts import Channels, NetworkParts, OfClasses, OfNumber, OfOrder, OfTime
+from fusekit.bundle.formats.parts import (
+    Channels,
+    OfClasses,
+    OfNumber,
+    OfOrder,
+    OfTime,
+    WithBaseline,
+    WithModels,
+    WithWeights,
+)
 from fusekit.bundle.schema import PriorJson
 from fusekit.data import Classes, Number, Ordered, TimeToEvent
 from fusekit.disk import CLOSED
@@ -30,35 +38,30 @@ FORMATS = {
     ("baseline", TimeToEvent.kind): 15,
     ("average", TimeToEvent.kind): 16,
 }
-#: Models in an average.
-MOST = 100
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format4(OfClasses, NetworkParts, WithRegions, Channels):
+class Format4(OfClasses, WithWeights, WithRegions, Channels):
     """With a prior, in a file of its own."""
 
     format: Literal[4]
-    weights: str
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format5(OfClasses, WithRegions, Channels):
+class Format5(OfClasses, WithBaseline, WithRegions, Channels):
     """A baseline in place of a network, in a file of its own."""
 
     format: Literal[5]
-    baseline: PriorJson
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format6(OfClasses, WithRegions, Channels):
+class Format6(OfClasses, WithModels, WithRegions, Channels):
     """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
 
     format: Literal[6]
-    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
 @with_config(CLOSED)
@@ -73,80 +76,71 @@ class Format7(OfClasses, WithRegions, Channels):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format8(OfNumber, NetworkParts, WithRegions, Channels):
+class Format8(OfNumber, WithWeights, WithRegions, Channels):
     """A network of a number."""
 
     format: Literal[8]
-    weights: str
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format9(OfNumber, WithRegions, Channels):
+class Format9(OfNumber, WithBaseline, WithRegions, Channels):
     """A baseline of a number."""
 
     format: Literal[9]
-    baseline: PriorJson
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format10(OfNumber, WithRegions, Channels):
+class Format10(OfNumber, WithModels, WithRegions, Channels):
     """An average of several models of a number."""
 
     format: Literal[10]
-    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format11(OfOrder, NetworkParts, WithRegions, Channels):
+class Format11(OfOrder, WithWeights, WithRegions, Channels):
     """A network of ordered classes."""
 
     format: Literal[11]
-    weights: str
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format12(OfOrder, WithRegions, Channels):
+class Format12(OfOrder, WithBaseline, WithRegions, Channels):
     """A baseline of ordered classes."""
 
     format: Literal[12]
-    baseline: PriorJson
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format13(OfOrder, WithRegions, Channels):
+class Format13(OfOrder, WithModels, WithRegions, Channels):
     """An average of several models of ordered classes."""
 
     format: Literal[13]
-    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format14(OfTime, NetworkParts, Channels):
+class Format14(OfTime, WithWeights, Channels):
     """A network of the time to an event."""
 
     format: Literal[14]
-    weights: str
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format15(OfTime, Channels):
+class Format15(OfTime, WithBaseline, Channels):
     """A baseline of the time to an event."""
 
     format: Literal[15]
-    baseline: PriorJson
 
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format16(OfTime, Channels):
+class Format16(OfTime, WithModels, Channels):
     """An average of several models of the time to an event."""
 
     format: Literal[16]
-    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import with_config
 
-from fusekit.bundle.formats.parts import Channels, NetworkParts, OfClasses
+from fusekit.bundle.formats.parts import Channels, NetworkParts, OfClasses, WithWeights
 from fusekit.bundle.schema import OnePixelsJson, RuleJson
 from fusekit.data import Pixels
 from fusekit.data.images.channels import IMAGE
@@ -62,8 +62,7 @@ class Format2(_OneChannel):
 
 @with_config(CLOSED)
 @dataclass(frozen=True, kw_only=True)
-class Format3(OfClasses, NetworkParts, Channels):
+class Format3(OfClasses, WithWeights, Channels):
     """Before a network could start from a baseline."""
 
     format: Literal[3]
-    weights: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 
 from fusekit.bundle.description import Described
 from fusekit.bundle.schema import ModelJson, NumberJson, PriorJson, RuleJson, TimeToEventJson
@@ -18,6 +18,8 @@ from fusekit.models import FusionModel, build_from
 WEIGHTS, PRIOR, BASELINE, DESCRIPTION = "model.safetensors", "prior.skops", "baseline.skops", "bundle.json"
 #: Folder of the network that a baseline is stacked on.
 NETWORK = "network"
+#: Models in an average.
+MOST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +132,24 @@ class Channels(Described):
     @property
     def calling_rule(self) -> Rule:  # noqa: D102
         return Rule.from_json(self.rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithWeights(NetworkParts):
+    """A network, whose weights lie in a file of their own."""
+
+    weights: str  # their checksum
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithBaseline(Described):
+    """A baseline in place of a network, in a file of its own."""
+
+    baseline: PriorJson
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithModels(Described):
+    """The average of several models, each in a folder of its own: ``fold-0``, ``fold-1``, ..."""
+
+    models: Annotated[list[str], MinLen(2), MaxLen(MOST)]  # checksum of each one's description

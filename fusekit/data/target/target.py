@@ -25,6 +25,11 @@ class Target(ABC):
     classes: tuple[str, ...] = ()  # names of the classes; none where it is something else
 
     @property
+    def title(self) -> str:
+        """What is predicted, as axes are called."""
+        return self.words
+
+    @property
     @abstractmethod
     def outputs(self) -> int:
         """How many numbers a model puts out for a sample (W)."""

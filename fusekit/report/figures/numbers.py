@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Number, Target
+from fusekit.data import Target
 from fusekit.evaluation import Rule
 from fusekit.report.drawing.palette import BLUE, GREY, arm_styles
 from fusekit.report.drawing.panels import arm_panels, first_column, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, blank, draw, plain_text
 from fusekit.report.evidence import Evidence
+from fusekit.report.figures.training import loss_curve
 from fusekit.report.formatting import count_subjects, number, shortened
 
 #: Draws rows of a table, in a colour, of what has a title.
@@ -24,7 +25,7 @@ Panel: TypeAlias = Callable[[Axes, pd.DataFrame, str, str], None]
 
 def scatter(evidence: Evidence) -> Iterator[Picture]:
     """Draw a panel per arm: each subject's true and predicted value, of the first seed."""
-    table, title = _subjects(evidence), _title(evidence.target)
+    table, title = _subjects(evidence), evidence.target.title
     errors = table.groupby("arm", sort=False)["difference"].apply(lambda own: own.abs().mean())
     yield _drawn(
         evidence,
@@ -79,19 +80,13 @@ def number_overview(
     """Write one PNG of a run: training curve, scatter, and differences against means; as ``overview`` of classes."""
     figure = blank(11, 3.9, title)
     curve, points, differences = figure.subplots(1, 3)
-    mean = history.groupby("epoch")["loss"].mean()
-    curve.plot(mean.index, mean, color=BLUE, marker="o", markersize=3)
-    curve.set(title="Loss over training slices, as seen", xlabel="epoch", ylim=(0, None))
+    loss_curve(curve, history)
     table = _paired(rule.subjects(predictions))
-    _scatter(points, table, BLUE, _title(target))
-    _agreement(differences, table, BLUE, _title(target))
+    _scatter(points, table, BLUE, target.title)
+    _agreement(differences, table, BLUE, target.title)
     points.set_title("Held-out subjects")
     differences.set_title("Predicted minus true")
     figure.savefig(path, dpi=130)
-
-
-def _title(target: Target) -> str:
-    return target.title if isinstance(target, Number) else target.kind
 
 
 def _subjects(evidence: Evidence) -> pd.DataFrame:
@@ -113,7 +108,7 @@ def _drawn(
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(styles)).items():
-            panel(axes, of_arm[arm], styles[arm].colour, _title(evidence.target))
+            panel(axes, of_arm[arm], styles[arm].colour, evidence.target.title)
             axes.set_title(shortened(arm), fontsize=9)
             if not first_column(axes):
                 axes.set_ylabel("")

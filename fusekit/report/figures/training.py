@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from fusekit.report.drawing.palette import ArmStyle, arm_styles
+from fusekit.report.drawing.palette import BLUE, ArmStyle, arm_styles
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import records, shortened
@@ -22,6 +22,13 @@ _MEASURES = {
 }
 #: Those of training slices.
 _SEEN = ("loss", "accuracy", "absolute_error")
+
+
+def loss_curve(axes: Axes, history: pd.DataFrame) -> None:
+    """Draw the mean over folds of a run's loss, epoch by epoch."""
+    mean = history.groupby("epoch")["loss"].mean()
+    axes.plot(mean.index, mean, color=BLUE, marker="o", markersize=3)
+    axes.set(title="Loss over training slices, as seen", xlabel="epoch", ylim=(0, None))
 
 
 def training(evidence: Evidence) -> Iterator[Picture]:

@@ -18,7 +18,6 @@ from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import TICKS, arm_panels, first_column, legend_below, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
-from fusekit.report.figures.survival.risk_groups import title_of
 from fusekit.report.formatting import number, shortened
 
 #: Groups of like predicted survival whose observed survival is shown.
@@ -41,8 +40,8 @@ def at_horizons(evidence: Evidence) -> Iterator[Picture]:
             errors.plot(own["horizon"], own["brier"], color=style.colour, linestyle=style.line, marker=style.marker,
                         markersize=4)  # fmt: skip
         reference(ranking, [0, table["horizon"].max()], [0.5, 0.5])
-        ranking.set(title="AUC of events by then", xlabel=title_of(evidence.target), xlim=(0, None))
-        errors.set(title="Brier score", xlabel=title_of(evidence.target), xlim=(0, None), ylim=(0, None))
+        ranking.set(title="AUC of events by then", xlabel=evidence.target.title, xlim=(0, None))
+        errors.set(title="Brier score", xlabel=evidence.target.title, xlim=(0, None), ylim=(0, None))
         legend_below(ranking)
 
     last = table[table["horizon"] == table["horizon"].max()]

@@ -9,11 +9,12 @@ import pandas as pd
 
 from fusekit.data import Target
 from fusekit.evaluation import Rule
-from fusekit.report.drawing.palette import BLUE, arm_styles
+from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.drawing.panels import reference
 from fusekit.report.drawing.picture import blank, plain_text
 from fusekit.report.figures.survival.horizons import calibrated, draw_risks
-from fusekit.report.figures.survival.risk_groups import draw_groups, title_of, with_groups
+from fusekit.report.figures.survival.risk_groups import draw_groups, with_groups
+from fusekit.report.figures.training import loss_curve
 
 
 @plain_text()
@@ -30,12 +31,10 @@ def survival_overview(
     """Write one PNG of a run: training curve, survival by predicted risk, calibration; as ``overview`` of classes."""
     figure = blank(11, 3.9, title)
     curve, groups, risks = figure.subplots(1, 3)
-    mean = history.groupby("epoch")["loss"].mean()
-    curve.plot(mean.index, mean, color=BLUE, marker="o", markersize=3)
-    curve.set(title="Loss over training slices, as seen", xlabel="epoch", ylim=(0, None))
+    loss_curve(curve, history)
     table = with_groups(rule.subjects(predictions))
     draw_groups(groups, table)
-    groups.set(title="Held-out subjects by predicted risk", xlabel=title_of(target), ylabel="without the event")
+    groups.set(title="Held-out subjects by predicted risk", xlabel=target.title, ylabel="without the event")
     last = calibrated(table)
     last = last[last["horizon"] == last["horizon"].max()]
     reference(risks, [0, 1], [0, 1])

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Target, TimeToEvent
 from fusekit.data.target.time_to_event import RISK, events_of, times_of
 from fusekit.evaluation.survival.kaplan_meier import numbers_at_risk, survival
 from fusekit.report.drawing.palette import BLUE, GREEN, ORANGE
@@ -27,7 +26,7 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
     arms = {arm.name: with_groups(arm.runs[0].subjects) for arm in evidence.arms}
     found = {arm: log_rank(own) for arm, own in arms.items()}
     tests = {arm: "one group" if np.isnan(p) else f"log-rank p {equals(p)}" for arm, p in found.items()}
-    title = title_of(evidence.target)
+    title = evidence.target.title
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms), sharex=False).items():
@@ -68,11 +67,6 @@ def log_rank(subjects: pd.DataFrame) -> float:
     if not events_of(labels).any() or subjects["group"].nunique() < 2:
         return float("nan")
     return float(survdiff(times_of(labels), events_of(labels).astype(int), subjects["group"].to_numpy())[1])
-
-
-def title_of(target: Target) -> str:
-    """What the axis of times is called."""
-    return target.title if isinstance(target, TimeToEvent) else target.kind
 
 
 def draw_groups(axes: Axes, subjects: pd.DataFrame) -> None:
