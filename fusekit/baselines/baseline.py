@@ -39,6 +39,8 @@ class Baseline(ABC):
 
     #: Kinds of targets that it predicts.
     targets: ClassVar[tuple[str, ...]] = (Classes.kind,)
+    #: Kind of target -> name of the same method for it, where a network starts from it or reads the columns it chooses.
+    counterparts: ClassVar[Mapping[str, str]] = {}
     #: What is predicted, which is set before ``fit``.
     target: Target | None = None
     #: Whether ``fit`` and ``probabilities`` take the scans' images too.

@@ -12,8 +12,8 @@ import pandas as pd
 
 from fusekit.baselines.baseline import Baseline, require_folds, with_images
 from fusekit.baselines.images import ReadLater
-from fusekit.baselines.inner_cv import inner_folds, log_loss, subject_weights
-from fusekit.data import Column
+from fusekit.baselines.inner_cv import inner_folds, subject_weights
+from fusekit.data import Classes, Column, Target
 from fusekit.errors import DataError
 
 #: Rows that are predicted at a time when columns are permuted: enough to be quick, and some 50 MB of a wide table.
@@ -24,10 +24,10 @@ ROWS = 20_000
 class CrossFit:
     """What a baseline says about subjects that it was not fitted on."""
 
-    probabilities: np.ndarray  # (n, K) of each scan, by a fit that saw no scan of its subject
+    answers: np.ndarray  # (n, A) of each scan, by a fit that saw no scan of its subject: of classes probabilities
     folds: np.ndarray  # (n,), the inner fold that held the scan out
-    #: Index column, one column per inner fold: by how much the log loss of the held-out subjects rises, in nats, when
-    #: the column says nothing about them. Empty if it was not asked for.
+    #: Index column, one column per inner fold: by how much ``Target.surprise`` of the held-out subjects rises, in nats,
+    #: when the column says nothing about them. Empty if it was not asked for.
     importance: pd.DataFrame
 
 
@@ -41,6 +41,7 @@ def cross_fit(
     *,
     folds: int = 5,
     importance_repeats: int = 3,
+    target: Target | None = None,
     images: Sequence[np.ndarray] | None = None,
 ) -> CrossFit:
     """Fit a new baseline in each inner fold, and predict the subjects that the fold holds out.
@@ -49,15 +50,16 @@ def cross_fit(
     trust them; these are as good as those for new subjects.
 
     The importance of a column of the table (with its categories and its gaps) is Breiman's (Random Forests, 2001): the
-    increase of the subject-weighted log loss when the column's cells are permuted between the held-out subjects, mean
-    over repeats. All scans of a subject get the cells of one other's, in order: permuted scan by scan, a genotype would
-    differ within a subject, and a subject would often get its own back.
+    increase of the subject-weighted ``Target.surprise``, of classes the log loss, when the column's cells are permuted
+    between the held-out subjects, mean over repeats. All scans of a subject get the cells of one other's, in order:
+    permuted scan by scan, a genotype would differ within a subject, and a subject would often get its own back.
 
     Args:
         make: makes an unfitted baseline.
         values, columns, labels, subjects, seed: as for ``Baseline.fit``; n scans.
         folds: inner folds, at most; fewer if a class has fewer subjects.
         importance_repeats: permutations of each column in each fold; 0 leaves the importance out.
+        target: what is predicted, fitted on these scans; None: as many classes as there are labels.
         images: of the scans, for a baseline that reads them.
 
     Raises:
@@ -65,16 +67,19 @@ def cross_fit(
     """
     require_folds(folds)
     labels, subjects = np.asarray(labels), np.asarray(subjects, dtype=object)
-    fold = inner_folds(labels, subjects, folds, seed)
+    target = target or Classes(tuple(map(str, range(int(labels.max()) + 1))))
+    of_subject = target.strata(pd.DataFrame({"subject": subjects, "label": labels}))
+    strata = labels if target.classes else of_subject.loc[subjects].to_numpy()
+    fold = inner_folds(strata, subjects, folds, seed)
     if fold is None:
-        count = pd.Series(labels).groupby(subjects).first().value_counts()
+        count = of_subject.value_counts()
         raise DataError(
             f"cross-fitting needs two training subjects of every class, and class {count.idxmin()} has "
             f"{count.min()}. Add subjects, or leave out what is built on a baseline's predictions."
         )
-    found = np.zeros((len(labels), int(labels.max()) + 1))
+    found = np.zeros((len(labels), len(target.columns)))
     importance: dict[str, pd.Series] = {}
-    scans = _Scans(values, labels, subjects, images, found.shape[1])
+    scans = _Scans(values, labels, subjects, images, target)
     for held in range(fold.max() + 1):
         tested = fold == held
         part = scans.some(tested)
@@ -90,7 +95,7 @@ def cross_fit(
 
 class _Fit(NamedTuple):
     baseline: Baseline | None  # None where the training part has one class
-    classes: np.ndarray  # that it has, ascending
+    columns: np.ndarray  # of the answers that it gives: those of its classes, ascending
 
 
 class _Scans(NamedTuple):
@@ -100,39 +105,44 @@ class _Scans(NamedTuple):
     labels: np.ndarray
     subjects: np.ndarray
     images: Sequence[np.ndarray] | None
-    classes: int  # K, of all scans
+    target: Target
 
     def some(self, which: np.ndarray) -> _Scans:
         """Those for which ``which`` (n,) is true; their images are not read yet."""
         rows, images = np.flatnonzero(which), self.images
         shown = None if images is None else ReadLater(lambda number: images[int(rows[number])], len(rows))
-        return _Scans(self.table.iloc[rows], self.labels[rows], self.subjects[rows], shown, self.classes)
+        return _Scans(self.table.iloc[rows], self.labels[rows], self.subjects[rows], shown, self.target)
 
     def predicted(self, fit: _Fit, values: pd.DataFrame, copies: int) -> np.ndarray:
-        """Probabilities (copies * n, K) of so many copies of the scans, with other values."""
-        found = np.zeros((len(values), self.classes))
+        """Answers (copies * n, A) about so many copies of the scans, with other values."""
+        found = np.zeros((len(values), len(self.target.columns)))
         images = None if self.images is None else [*self.images] * copies
-        of_classes = (
-            1.0 if fit.baseline is None else fit.baseline.probabilities(values, **with_images(fit.baseline, images))
-        )
-        found[:, fit.classes] = of_classes
+        own = fit.baseline
+        found[:, fit.columns] = 1.0 if own is None else own.answers(values, **with_images(own, images))
         return found
+
+    def surprise(self, answers: np.ndarray) -> float:
+        """Mean over subjects of what answers (n, A) miss the labels by."""
+        return float(np.average(self.target.surprise(self.labels, answers), weights=subject_weights(self.subjects)))
 
 
 def _fitted(make: Callable[[], Baseline], scans: _Scans, columns: Sequence[Column], seed: int) -> _Fit:
     """Fit on the classes that are there: where a subject changes its class, a part may lack one."""
-    classes, numbers = np.unique(scans.labels, return_inverse=True)
-    if len(classes) == 1:
-        return _Fit(None, classes)
+    labels, places = scans.labels, np.arange(len(scans.target.columns))
+    if scans.target.classes:
+        places, labels = np.unique(labels, return_inverse=True)
+        if len(places) == 1:
+            return _Fit(None, places)
     baseline = make()
-    baseline.fit(scans.table, columns, numbers, scans.subjects, seed, **with_images(baseline, scans.images))
-    return _Fit(baseline, classes)
+    baseline.target = scans.target
+    baseline.fit(scans.table, columns, labels, scans.subjects, seed, **with_images(baseline, scans.images))
+    return _Fit(baseline, places)
 
 
 def _importance(fit: _Fit, part: _Scans, repeats: int, seed: tuple[int, int]) -> pd.Series:
-    """Increase of the log loss by column; permuted copies of the table are stacked, as each call has its price."""
-    weights, names = subject_weights(part.subjects), list(part.table.columns)
-    as_it_is = log_loss(part.labels, part.predicted(fit, part.table, 1), weights)
+    """Increase of the surprise by column; permuted copies of the table are stacked, as each call has its price."""
+    names = list(part.table.columns)
+    as_it_is = part.surprise(part.predicted(fit, part.table, 1))
     each = max(1, ROWS // (len(part.labels) * repeats))  # columns at a time
     losses = []
     for start in range(0, len(names), each):
@@ -142,7 +152,7 @@ def _importance(fit: _Fit, part: _Scans, repeats: int, seed: tuple[int, int]) ->
             for source in _sources(part.subjects, name, repeats, seed)
         ]
         stacked = part.predicted(fit, _stacked(part.table, moved), len(moved))
-        losses += [log_loss(part.labels, own, weights) for own in np.split(stacked, len(moved))]
+        losses += [part.surprise(own) for own in np.split(stacked, len(moved))]
     means = np.reshape(losses, (len(names), repeats)).mean(axis=1)
     return pd.Series(means - as_it_is, index=names)
 

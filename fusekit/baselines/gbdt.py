@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from typing_extensions import TypedDict
 from fusekit.baselines.baseline import Baseline, plain_state, require_columns, require_folds
 from fusekit.baselines.inner_cv import Loss, log_loss, losses, one_thread, subject_weights
 from fusekit.baselines.trees import Trees
-from fusekit.data import Classes, ClinicalEncoding, Column, Ordered
+from fusekit.data import Classes, ClinicalEncoding, Column, Number, Ordered, TimeToEvent
 from fusekit.data.clinical.column import ColumnJson, EncodedColumn
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, OptionError
@@ -46,6 +47,7 @@ class GradientBoosting(Baseline):
     """
 
     targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
+    counterparts = MappingProxyType({Number.kind: "gbdt-regression", TimeToEvent.kind: "gbdt-hazards"})
 
     def __init__(
         self,

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline
+from fusekit.data import Target
 
 #: Folds within the training subjects: each gets its predictions from a fit on the others.
 FOLDS = 5
-#: The smallest probability whose logarithm is taken: trees of a small cohort are surer than they may be.
-SMALLEST = 1e-4
+#: The smallest weight that a prior starts at, and the largest that is tried.
+_WEIGHTS = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
@@ -25,29 +26,31 @@ class TablePrior:
     Args:
         name: of the baseline.
         baseline: fitted.
-        ordered: whether it is of ordered classes.
+        target: what the baseline predicts, ``Target.of_prior``.
     """
 
     name: str
     baseline: Baseline
-    ordered: bool = False
+    target: Target
 
     def transform(self, values: pd.DataFrame) -> np.ndarray:
         """Clinical values (N rows) -> outputs (N, W) float32 that say what the baseline does."""
-        return offsets(self.baseline.probabilities(values), self.ordered)
+        return self.target.outputs_of(self.baseline.answers(values)).astype(np.float32)
 
 
-def offsets(probabilities: np.ndarray, ordered: bool = False) -> np.ndarray:
-    """Probabilities (N, K) -> what a network must put out to say them (N, W) float32.
+def trust(target: Target, outputs: np.ndarray, labels: np.ndarray) -> float:
+    """The weight at which cross-fitted outputs (N, W) make the labels (N,) most likely: their calibration slope.
 
-    Their logarithms; of ordered classes, the log odds of lying above each cut among those who reach it.
+    One at most, and 0.05 at least. Outputs move by it from those that say the same of everyone: of classes a weight is
+    one over a temperature.
     """
-    if not ordered:
-        return log_probabilities(probabilities)
-    above = probabilities[:, :0:-1].cumsum(axis=1)[:, ::-1]
-    return np.asarray(log_probabilities(above) - log_probabilities(probabilities[:, :-1]))
+    import torch
+    from scipy.optimize import minimize_scalar
 
+    middle = target.uninformed(outputs)
 
-def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K) -> their logarithms (N, K) float32, none below that of ``SMALLEST``."""
-    return np.asarray(np.log(np.clip(probabilities, SMALLEST, 1.0)), dtype=np.float32)
+    def surprise(weight: float) -> float:
+        moved = torch.from_numpy(middle + weight * (outputs - middle))
+        return float(target.surprise(labels, target.answers(moved).numpy()).mean())
+
+    return min(1.0, float(minimize_scalar(surprise, bounds=_WEIGHTS, method="bounded", options={"xatol": 1e-6}).x))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fusekit.baselines.baseline import Baseline
-from fusekit.baselines.prior import SMALLEST
 from fusekit.data import Column
+from fusekit.data.target.target import SMALLEST
 from fusekit.errors import DataError, OptionError
 
 #: Of the columns that a network becomes.

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusekit.baselines.prior import SMALLEST
 from fusekit.bundle.baseline import WithoutNetwork
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.formats import BASELINE, NETWORK
 from fusekit.bundle.stacked import StackedBundle
 from fusekit.data import Pixels, Target
+from fusekit.data.target.target import SMALLEST
 from fusekit.disk import write_bytes
 from fusekit.errors import DataError, FusekitError, OptionError
 from fusekit.models import FusionModel

@@ -86,7 +86,7 @@ class Predictor:
 
     def _no_columns(self, count: int) -> Tensor:
         encoding, prior = self.bundle.encoding, self.model.prior
-        width = (len(encoding.features) if encoding else 0) + (prior.classes if prior else 0)
+        width = (len(encoding.features) if encoding else 0) + (prior.outputs if prior else 0)
         return torch.zeros(count, width, device=self.device)
 
     def _reads_map(self, features: ImageFeatures) -> bool:

@@ -224,7 +224,7 @@ def _assemble(
         silence(head, recipe.head)
     reading = ["image"] * (image is not None) + ["table"] * (encoder is not None or prior is not None)
     missed = read_absent(absent, reading)
-    stand_ins = StandIns(missed, widths, clinical_width, prior.classes if prior else 0) if missed else None
+    stand_ins = StandIns(missed, widths, clinical_width, prior.outputs if prior else 0) if missed else None
     description: dict[str, Any] = {
         "fusion": name,
         "backbone": backbone,

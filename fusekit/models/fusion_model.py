@@ -91,7 +91,7 @@ class FusionModel(nn.Module):
     @property
     def inputs(self) -> int:
         """How long a row of ``columns`` is: F, and K more with a prior."""
-        return int(self.description["columns"]) + (self.prior.classes if self.prior else 0)
+        return int(self.description["columns"]) + (self.prior.outputs if self.prior else 0)
 
     def fit(self, columns: Tensor) -> None:
         """Let the encoder see the training scans' columns (N, F) before training; see ``ClinicalEncoder.fit``."""
@@ -168,7 +168,7 @@ class FusionModel(nn.Module):
         clinical = prepared = said = put_back = weights = None
         bags = self._bags(image, slices, features)
         if self.prior is not None and columns is not None:
-            columns, said = columns[:, : -self.prior.classes], columns[:, -self.prior.classes :]
+            columns, said = columns[:, : -self.prior.outputs], columns[:, -self.prior.outputs :]
         if self.encoder is not None and columns is not None:
             read = columns if self.reads is None else columns.index_select(1, self.reads)
             made = self.encoder(self._lent(read, with_table))

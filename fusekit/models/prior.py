@@ -9,7 +9,9 @@ from fusekit.errors import OptionError
 
 
 class Prior(nn.Module):
-    """Adds a baseline's log probabilities to the logits, times a weight that is learned and starts at 1 or below.
+    """Adds what a baseline says to a network's outputs, times a weight that is learned and starts at 1 or below.
+
+    Of classes that is the logarithms of its probabilities; of anything else what ``Target.outputs_of`` makes of it.
 
     ``silent`` heads add nothing at first, so that an untrained model says what its prior does: at a weight of 1 exactly
     that, below 1 with less certainty, where the prior was too sure of subjects that it had not seen. The weight counts
@@ -19,19 +21,23 @@ class Prior(nn.Module):
 
     pace = 10.0
 
-    def __init__(self, classes: int):
+    def __init__(self, outputs: int):
         super().__init__()
-        self.classes = classes
+        self.outputs = outputs
         self.weight = nn.Parameter(torch.ones(()))
 
-    @torch.no_grad()
-    def trust(self, weight: float) -> None:
-        """What the weight starts at."""
-        self.weight.fill_(weight)
+    def forward(self, outputs: Tensor, prior: Tensor) -> Tensor:
+        """Outputs of the network and of the prior, both (B, W) -> (B, W)."""
+        return outputs + self.weight * prior.to(outputs.dtype)
 
-    def forward(self, logits: Tensor, prior: Tensor) -> Tensor:
-        """Logits and log probabilities of the prior, both (B, K) -> (B, K)."""
-        return logits + self.weight * prior.to(logits.dtype)
+
+@torch.no_grad()
+def start(prior: Prior, head: nn.Module, weight: float, uninformed: Tensor) -> None:
+    """Set the weight that a prior starts at, and let a silent head say the rest of what is said of everyone (W,)."""
+    prior.weight.fill_(weight)
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    if layers and layers[-1].bias is not None and layers[-1].bias.shape == uninformed.shape:
+        layers[-1].bias.copy_((1 - weight) * uninformed)
 
 
 def silence(head: nn.Module, name: str) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from fusekit.baselines import Baseline
 from fusekit.baselines.baseline import with_images
 from fusekit.data import Column, Number, TimeToEvent
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 
 #: Of a cohort that holds what real ones do: gaps, an empty column, a rare category, subjects with several scans.
 _COLUMNS = (

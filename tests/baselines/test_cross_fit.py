@@ -42,7 +42,7 @@ def test_each_subject_is_predicted_by_the_fit_that_did_not_see_it() -> None:
         test = np.array([fold_of[subject] == fold for subject in subjects])
         by_hand = quick()
         by_hand.fit(values[~test], COLUMNS, labels[~test], subjects[~test], 3)
-        np.testing.assert_array_equal(found.probabilities[test], by_hand.probabilities(values[test]))
+        np.testing.assert_array_equal(found.answers[test], by_hand.probabilities(values[test]))
     assert found.importance.empty
 
 
@@ -144,7 +144,7 @@ def test_on_noise_it_is_at_chance_where_the_fit_itself_is_near_certain(name: str
         values = pd.DataFrame(noise, columns=[column.name for column in columns])
         images = [*np.random.default_rng(seed).integers(0, 256, (80, 2, 1, 16, 16), dtype=np.uint8)]
         found = cross_fit(make, values, columns, labels, subjects, seed, importance_repeats=0, images=images)
-        without.append(roc_auc_score(labels, found.probabilities[:, 1]))
+        without.append(roc_auc_score(labels, found.answers[:, 1]))
         itself = make()
         shown = with_images(itself, images)
         itself.fit(values, columns, labels, subjects, seed, **shown)
@@ -179,13 +179,13 @@ def test_a_class_that_a_part_lacks_gets_no_probability_there() -> None:
     labels = np.array([0, 1, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2])
     found = cross_fit(Strict, values, COLUMNS, labels, subjects, 0, folds=3)
     own = found.folds == found.folds[0]
-    assert found.probabilities.shape == (12, 3)
-    assert (found.probabilities[own, 1] == 0).all()
-    assert (found.probabilities[~own, 1] > 0).all()
-    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+    assert found.answers.shape == (12, 3)
+    assert (found.answers[own, 1] == 0).all()
+    assert (found.answers[~own, 1] > 0).all()
+    np.testing.assert_allclose(found.answers.sum(axis=1), 1)
     # Of a part with one class that class is certain.
     found = cross_fit(Strict, values, COLUMNS, np.repeat(0, 12), subjects, 0, folds=3)
-    assert (found.probabilities == 1).all()
+    assert (found.answers == 1).all()
 
 
 def signs(rows: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -209,7 +209,7 @@ def test_importance_of_the_table_beside_images_keeps_each_scan_its_own_image() -
         values, columns, labels, subjects, 0, importance_repeats=5, images=images,
     )  # fmt: skip
     carriers = values["GENE"] == 1
-    assert roc_auc_score(labels[carriers], found.probabilities[carriers, 1]) > 0.95
+    assert roc_auc_score(labels[carriers], found.answers[carriers, 1]) > 0.95
     mean = found.importance.mean(axis=1)
     assert mean["GENE"] > 0.1 > abs(mean["NOISE"])  # found, though it says nothing without the image
     with pytest.raises(DataError, match="reads images, and there are none"):

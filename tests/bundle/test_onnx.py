@@ -52,7 +52,7 @@ def bundle_of(fusion: str, backbone: str, **further: Any) -> Bundle:
         SlicePolicy(plane="volume") if dims == 3 else SlicePolicy(),
         size,
         Pixels((100.0,), (50.0,)),
-        prior=TablePrior("logistic", logistic()) if recipe.prior else None,
+        prior=TablePrior("logistic", logistic(), Classes(("nc", "ad"))) if recipe.prior else None,
         **further,
     )
 

@@ -10,13 +10,14 @@ import pandas as pd
 
 from fusekit.baselines import Logistic
 from fusekit.baselines.baseline import Baseline
-from fusekit.baselines.prior import SMALLEST, TablePrior, log_probabilities
-from fusekit.data import ClinicalEncoding
+from fusekit.baselines.prior import TablePrior
+from fusekit.data import Classes, ClinicalEncoding
 from fusekit.explain.prior import prior_shares
 from tests.baselines.cohort import COLUMNS, invented
 
 VALUES, LABELS, SUBJECTS = invented(60)
 ENCODING = ClinicalEncoding.fit(VALUES, COLUMNS)
+CLASSES = Classes(("well", "ill"))
 
 
 class Product(Baseline):
@@ -47,7 +48,7 @@ def by_definition(prior: TablePrior, patient: pd.DataFrame) -> np.ndarray:
 def test_shares_sum_to_what_the_prior_says_beyond_the_reference() -> None:
     baseline = Logistic()
     baseline.fit(VALUES, COLUMNS, LABELS, SUBJECTS, 0)
-    prior = TablePrior("logistic", baseline)
+    prior = TablePrior("logistic", baseline, CLASSES)
     shares = prior_shares(prior, ENCODING, VALUES)
     expected = prior.transform(VALUES) - prior.transform(ENCODING.reference())
     np.testing.assert_allclose(shares.sum(axis=1), expected, atol=1e-5)
@@ -56,7 +57,7 @@ def test_shares_sum_to_what_the_prior_says_beyond_the_reference() -> None:
 def test_log_odds_of_a_logistic_prior_are_shared_exactly() -> None:
     baseline = Logistic()
     baseline.fit(VALUES, COLUMNS, LABELS, SUBJECTS, 0)
-    prior = TablePrior("logistic", baseline)
+    prior = TablePrior("logistic", baseline, CLASSES)
     shares = prior_shares(prior, ENCODING, VALUES.iloc[:3])
     odds = shares[..., 1] - shares[..., 0]  # additive, so that every order says the same
     expected = np.stack([by_definition(prior, VALUES.iloc[[row]]) for row in range(3)])
@@ -65,7 +66,7 @@ def test_log_odds_of_a_logistic_prior_are_shared_exactly() -> None:
 
 def test_two_columns_that_count_together_share_evenly_on_average() -> None:
     patient = pd.DataFrame({"AGE": [80.0], "TAU": [10.0], "SEX": ["Male"], "GENE": ["e2"]})
-    prior = TablePrior("product", Product())
+    prior = TablePrior("product", Product(), CLASSES)
     expected = by_definition(prior, patient)
     found = np.mean([prior_shares(prior, ENCODING, patient, seed=seed)[0] for seed in range(200)], axis=0)
     np.testing.assert_allclose(found, expected, atol=0.1)
@@ -74,4 +75,4 @@ def test_two_columns_that_count_together_share_evenly_on_average() -> None:
 
 
 def test_nothing_is_surer_than_a_network_can_correct() -> None:
-    np.testing.assert_allclose(log_probabilities(np.array([[0.0, 1.0]])), [[np.log(SMALLEST), 0.0]])
+    np.testing.assert_allclose(CLASSES.outputs_of(np.array([[0.0, 1.0]])), [[np.log(1e-4), 0.0]])

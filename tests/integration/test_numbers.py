@@ -106,7 +106,7 @@ def test_predict_and_evaluate_from_the_command_line(
     ("settings", "said"),
     [
         ({"baseline": "logistic"}, "logistic is for the target classes or ordered, and that of this task is number"),
-        ({"fusion": "table-first"}, "the baseline gbdt is for the target classes"),
+        ({"fusion": "concat+cox"}, "the baseline cox is for the target time_to_event"),
         ({"objective": "cross-entropy"}, "the objective cross-entropy is for the target classes"),
         ({"options": {"objective": {"gamma": 2}}}, "objective has no option 'gamma'"),
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and numbers has none"),
@@ -163,3 +163,16 @@ def test_a_column_with_the_cells_of_the_label_is_refused(tmp_path: Path) -> None
     toml.write_text(toml.read_text().replace('"tau"]', '"tau", "copied"]'))
     with pytest.raises(LeakageError, match="leaky-column"):
         fusekit.run(str(toml), baseline="ridge", out=tmp_path / "run", progress=Quiet(), image_size=32)
+
+
+@pytest.mark.parametrize(("fusion", "baseline"), [("table-first", "gbdt-regression"), ("image-only+ridge", "ridge")])
+def test_a_network_starts_from_a_baseline(toml: Path, tmp_path: Path, fusion: str, baseline: str) -> None:
+    how = {**SMALL, "folds": 1, "epochs": 1}
+    run = fusekit.run(str(toml), fusion=fusion, out=tmp_path / "run", progress=Quiet(), **how)
+    bundle = fusekit.load(run.folder)
+    assert bundle.prior is not None
+    assert bundle.prior.name == baseline
+    first = run.predictions.iloc[0]
+    people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
+    given = people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]]
+    assert bundle.predict(given).subjects["predicted"].iloc[0] == pytest.approx(first["predicted"], rel=1e-4)

@@ -89,7 +89,7 @@ def test_a_network_may_start_from_a_baseline_of_the_order(toml: Path, tmp_path: 
     )
     prior, first = run.bundle.prior, run.predictions.iloc[0]
     assert prior is not None
-    assert prior.ordered
+    assert prior.target == run.bundle.target
     people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
     given = people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]]
     said = run.bundle.predict(given).slices.iloc[0]

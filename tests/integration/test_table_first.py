@@ -16,7 +16,6 @@ import fusekit
 from fusekit import Run
 from fusekit.baselines import GradientBoosting
 from fusekit.baselines.cross_fit import cross_fit
-from fusekit.baselines.prior import log_probabilities
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.experiment.run.table import fit_table
@@ -48,6 +47,10 @@ def run(_without_report: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(made_once(tmp_path_factory, "table-first", make) / "first")
 
 
+def logs(probabilities: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.clip(probabilities, 1e-4, 1)), dtype=np.float32)
+
+
 def patients(run: Run) -> pd.DataFrame:
     """The tested people as a table of text with paths, as a clinic would bring them."""
     plan = make_plan(Settings.of(SMALL))
@@ -76,15 +79,17 @@ def test_training_reads_cross_fitted_predictions_and_testing_those_of_a_fit_on_a
     clinical, labels, subjects = gathered.cohort.clinical.loc[scans.index], scans["label"], scans["subject"]
     given = (clinical, gathered.cohort.columns, labels.to_numpy(), subjects.to_numpy(), 0)
     found = cross_fit(lambda: GradientBoosting(trees=20), *given, importance_repeats=0)
-    expected = pd.DataFrame(log_probabilities(found.probabilities), index=scans.index).loc[rows["scan"]]
+    expected = pd.DataFrame(logs(found.answers), index=scans.index).loc[rows["scan"]]
     np.testing.assert_array_equal(table.inputs[:, -2:], expected)
-    logs = np.clip(found.probabilities, 2.0**-24, None)
-    slope = sm.Logit(labels.to_numpy(), np.log(logs[:, [1]] / logs[:, [0]])).fit(disp=0).params[0]  # no intercept
+    said = logs(found.answers)
+    slope = (
+        sm.Logit(labels.to_numpy(), (said[:, [1]] - said[:, [0]]).astype(float)).fit(disp=0).params[0]
+    )  # no intercept
     assert table.trust == pytest.approx(np.clip(slope, 0.05, 1), abs=1e-4)
     whole = GradientBoosting(trees=20)
     whole.fit(*given)
     assert table.prior is not None
-    np.testing.assert_array_equal(table.prior.transform(clinical), log_probabilities(whole.probabilities(clinical)))
+    np.testing.assert_array_equal(table.prior.transform(clinical), logs(whole.probabilities(clinical)))
     own = np.log(np.clip(whole.probabilities(clinical), 1e-4, 1))[np.arange(len(labels)), labels]
     held = expected.groupby(level=0).first().loc[scans.index].to_numpy()[np.arange(len(labels)), labels]
     assert own.mean() > held.mean()  # surer of those that it was fitted on, which training must not read

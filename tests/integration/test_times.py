@@ -14,7 +14,7 @@ from sksurv.util import Surv
 
 import fusekit
 from fusekit import Run, TimeToEvent
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.errors import DataError, LeakageError, OptionError
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
@@ -124,7 +124,7 @@ def test_predict_evaluate_and_report_from_the_command_line(
     ("settings", "said"),
     [
         ({"baseline": "ridge"}, "the baseline ridge is for the target number, and that of this task is time_to_event"),
-        ({"fusion": "table-first"}, "the baseline gbdt is for the target classes"),
+        ({"fusion": "concat+ridge"}, "the baseline ridge is for the target number"),
         ({"objective": "cross-entropy"}, "the objective cross-entropy is for the target classes"),
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and times has none"),
         ({"aggregate": "vote"}, "'vote' joins probabilities, and survival is predicted"),
@@ -195,3 +195,19 @@ def test_with_nothing_planted_nothing_is_found(tmp_path: Path) -> None:
     for row in run.metrics.to_dict("records"):
         if row["level"] == "subject" and row["metric"] in ("uno-c", "time-auc"):
             assert row["low"] < 0.5 < row["high"]
+
+
+def test_a_network_starts_from_boosted_hazards(toml: Path, tmp_path: Path) -> None:
+    """``table-first`` takes the boosted trees of times, and what is shipped says what the run did."""
+    how = {**SMALL, "folds": 1, "epochs": 1, "options": {"columns": {"most": 1, "least": 0.0}, "prior": {"trees": 20}}}
+    run = fusekit.run(str(toml), fusion="table-first", out=tmp_path / "run", progress=Quiet(), **how)
+    (record,) = run.manifest["evaluation"]["table"].values()
+    assert [one["column"] for one in record["columns"]] == ["tau"]  # that which the hazard depends on
+    bundle = fusekit.load(run.folder)
+    assert bundle.prior is not None
+    assert bundle.prior.name == "gbdt-hazards"
+    assert bundle.prior.target == bundle.target.of_prior
+    first = run.predictions.iloc[0]
+    people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
+    given = people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]]
+    assert bundle.predict(given).subjects[COLUMNS].iloc[0].tolist() == pytest.approx(first[COLUMNS].tolist(), rel=1e-4)

@@ -11,7 +11,7 @@ from fusekit.errors import OptionError
 from fusekit.extension.fusion import Fusion, registered
 from fusekit.models import FusionHead
 from fusekit.models.build import build_from
-from fusekit.models.prior import silence
+from fusekit.models.prior import silence, start
 
 IMAGE, COLUMNS = torch.randn(3, 1, 64, 64), torch.randn(3, 5)
 SAID = torch.tensor([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]]).log()
@@ -39,8 +39,19 @@ def test_logits_are_those_of_the_network_and_the_weighted_prior() -> None:
 def test_a_prior_that_is_trusted_less_says_the_same_with_less_certainty() -> None:
     model = build("image-only+gbdt", backbone="test_resnet", columns=5, classes=2).eval()
     assert model.prior is not None
-    model.prior.trust(0.5)
+    start(model.prior, model.head, 0.5, torch.zeros(2))
     torch.testing.assert_close(model(IMAGE, BOTH).softmax(dim=1), (0.5 * SAID).softmax(dim=1))
+
+
+def test_what_a_prior_says_of_everyone_is_said_in_full_however_little_it_is_trusted() -> None:
+    """Hazards have no value that says nothing: with the weight at 0 all people get the mean."""
+    hazards, mean = torch.tensor([[-3.0, -2.0], [-1.0, -2.5], [-2.0, -1.5]]), torch.tensor([-2.0, -2.0])
+    model = build("image-only+gbdt", backbone="test_resnet", columns=5, classes=2).eval()
+    assert model.prior is not None
+    for weight in (0.0, 0.4, 1.0):
+        start(model.prior, model.head, weight, mean)
+        said = model(IMAGE, torch.cat([COLUMNS, hazards], dim=1))
+        torch.testing.assert_close(said, mean + weight * (hazards - mean))
 
 
 def test_the_encoder_reads_its_columns_and_the_head_starts_silent_for_several_classes() -> None:

@@ -1,6 +1,7 @@
 """Logistic regression on the encoded clinical values."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from typing_extensions import TypedDict
 from fusekit.baselines.baseline import encoded, plain_state
 from fusekit.baselines.inner_cv import one_thread
 from fusekit.baselines.linear.penalised import Penalised
-from fusekit.data import Classes, ClinicalEncoding, Ordered
+from fusekit.data import Classes, ClinicalEncoding, Number, Ordered, TimeToEvent
 from fusekit.data.clinical.column import ColumnJson
 from fusekit.disk import OPEN
 from fusekit.errors import DataError
@@ -37,6 +38,7 @@ class Logistic(Penalised):
     """
 
     targets: ClassVar[tuple[str, ...]] = (Classes.kind, Ordered.kind)
+    counterparts = MappingProxyType({Number.kind: "ridge", TimeToEvent.kind: "cox"})
 
     tried, middle = STRENGTHS, 0.01
 

@@ -15,7 +15,7 @@ from fusekit.baselines.baseline import Baseline, plain_state
 from fusekit.baselines.inner_cv import subject_weights
 from fusekit.data import Column, TimeToEvent
 from fusekit.data.target import target_of
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, FusekitError
 

@@ -20,7 +20,7 @@ from fusekit.baselines.linear.penalised import Penalised
 from fusekit.baselines.survival.baseline import SurvivalBaseline, at_horizons, check_steps, read_target
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import ColumnJson
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.disk import OPEN
 from fusekit.errors import DataError
 

@@ -15,7 +15,7 @@ from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.inner_cv import Loss
 from fusekit.baselines.survival.baseline import SurvivalBaseline, read_target
 from fusekit.data import Column
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, exposure, surprise
 from fusekit.disk import OPEN
 
 
@@ -100,19 +100,6 @@ class GradientBoostingHazards(GradientBoosting, SurvivalBaseline):
     probabilities = SurvivalBaseline.probabilities
 
 
-def exposure(labels: np.ndarray, intervals: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scaled labels (N,) -> shares of the intervals that count (N, W), and in which the event was (N, W) bool.
-
-    An interval with the event counts whole: the event is that of the interval.
-    """
-    place, begins = times_of(labels)[:, None], np.arange(intervals)[None]
-    passed = np.clip(place - begins, 0, 1)
-    died = events_of(labels)[:, None] & (passed > 0) & (place <= begins + 1)
-    return np.where(died, 1.0, passed), died
-
-
 def hazard_loss(labels: np.ndarray, hazards: np.ndarray, weights: np.ndarray) -> float:
     """Weighted mean over scans of the negative log likelihood of hazards (n, W), for scaled labels (n,)."""
-    passed, died = exposure(labels, hazards.shape[1])
-    chance = np.clip(np.where(died, hazards, 1 - hazards), 1e-12, 1.0)
-    return float(np.average(np.sum(-passed * np.log(chance), axis=1), weights=weights))
+    return float(np.average(surprise(labels, hazards), weights=weights))

@@ -8,7 +8,7 @@ from fusekit.data.clinical.tables import code
 from fusekit.data.own.attributes import NO, YES
 from fusekit.data.own.columns import classes_of
 from fusekit.data.own.description import Timed
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.errors import DataError, first_ten
 
 

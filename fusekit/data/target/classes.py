@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.target import Target
+from fusekit.data.target.target import SMALLEST, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ class Classes(Target):
     def answers(self, outputs: Tensor) -> Tensor:
         """Outputs (B, W) -> probabilities (B, K)."""
         return self.logits(outputs).softmax(dim=1)
+
+    def outputs_of(self, answers: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K) -> their logarithms (N, K)."""
+        return np.asarray(np.log(np.clip(answers, SMALLEST, 1)))
+
+    def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """The log loss."""
+        return np.asarray(-np.log(np.clip(answers[np.arange(len(labels)), labels], 1e-12, 1)))
 
     def as_json(self) -> dict[str, Any]:
         """``{"classes": [...]}``."""

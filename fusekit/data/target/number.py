@@ -96,6 +96,14 @@ class Number(Target):
         """Outputs (B, 1) -> the number (B, 1) in its unit."""
         return outputs * self.deviation + self.mean
 
+    def outputs_of(self, answers: np.ndarray) -> np.ndarray:
+        """The number (N, 1) -> in standard deviations from the mean, of training."""
+        return np.asarray((answers - self.mean) / self.deviation)
+
+    def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Of a normal distribution around the answer, as wide as that of the training subjects."""
+        return np.asarray((self.scaled(labels) - self.outputs_of(answers)[:, 0]) ** 2 / 2)
+
     def fit(self, scans: pd.DataFrame) -> Number:
         """Mean and standard deviation over subjects, each counted once."""
         values = scans.groupby("subject")["label"].first()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from fusekit.data.target.classes import Classes
+from fusekit.data.target.target import SMALLEST
 from fusekit.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,6 +49,11 @@ class Ordered(Classes):
     def logits(self, outputs: Tensor) -> Tensor:
         """Conditional logits (B, K - 1) -> log probabilities (B, K): see ``log_probabilities``."""
         return log_probabilities(outputs)
+
+    def outputs_of(self, answers: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K) -> log odds (N, K - 1) of lying above each cut among those who reach it."""
+        above = answers[:, :0:-1].cumsum(axis=1)[:, ::-1]
+        return np.asarray(np.log(np.clip(above, SMALLEST, 1)) - np.log(np.clip(answers[:, :-1], SMALLEST, 1)))
 
     def as_json(self) -> dict[str, Any]:
         """``{"classes": [...], "ordered": true}``."""

@@ -12,6 +12,9 @@ import pandas as pd
 if TYPE_CHECKING:
     from torch import Tensor
 
+#: The smallest probability that outputs are made of: trees of a small cohort are surer than they may be.
+SMALLEST = 1e-4
+
 
 class Target(ABC):
     """What is predicted: the column ``label`` of a cohort's scans, the same for all scans of a subject."""
@@ -66,6 +69,23 @@ class Target(ABC):
     def logits(self, outputs: Tensor) -> Tensor:
         """A model's outputs (B, W) -> what explanations are of: of classes their logits (B, K)."""
         return outputs
+
+    @property
+    def of_prior(self) -> Target:
+        """What a baseline predicts that a network starts from: that from which ``outputs_of`` finds all outputs."""
+        return self
+
+    @abstractmethod
+    def outputs_of(self, answers: np.ndarray) -> np.ndarray:
+        """Answers (N, A) -> what a model must put out to say them (N, W)."""
+
+    def uninformed(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs (W,) that say the same of everyone, where some (N, W) are known: zeros unless those say something."""
+        return np.zeros(outputs.shape[1])
+
+    @abstractmethod
+    def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Negative log likelihood (N,) of answers (N, A) for labels (N,), in nats, less what is the same for all."""
 
     def predict(self, answers: np.ndarray) -> pd.DataFrame:
         """Answers (N, A) -> the columns of ``predictions.csv`` that hold them."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.target import Target
+from fusekit.data.target.follow_up import events_of, labelled, surprise, times_of
+from fusekit.data.target.target import SMALLEST, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -20,21 +21,6 @@ RISK, SURVIVAL = "risk", "survival_"
 
 #: Subjects with an event that each stratum of folds has, or more.
 _FEWEST = 10
-
-
-def labelled(times: np.ndarray, events: np.ndarray) -> np.ndarray:
-    """Labels (N,): the time, with a minus sign (0: minus zero) where the subject was censored then."""
-    return np.asarray(np.copysign(times, np.where(events, 1.0, -1.0)))
-
-
-def times_of(labels: np.ndarray) -> np.ndarray:
-    """Times (N,) of event or censoring."""
-    return np.asarray(np.abs(np.asarray(labels, dtype=float)))
-
-
-def events_of(labels: np.ndarray) -> np.ndarray:
-    """Whether the event was seen (N,)."""
-    return np.asarray(~np.signbit(np.asarray(labels, dtype=float)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +165,28 @@ class TimeToEvent(Target):
     def grid(self) -> tuple[float, ...]:
         """Ends of the intervals (W,)."""
         return self.edges or tuple(self.last * np.arange(1, self.intervals + 1) / self.intervals)
+
+    @property
+    def of_prior(self) -> TimeToEvent:
+        """With the end of every interval as a horizon, so that survival there gives each hazard."""
+        return replace(self, horizons=self.grid, edges=self.grid)
+
+    def outputs_of(self, answers: np.ndarray) -> np.ndarray:
+        """Risk and survival (N, 1 + W) -> logits of hazards (N, W); of those whose horizons end the intervals alone."""
+        if self.horizons != self.grid:
+            raise DataError(f"hazards follow from survival at {list(self.grid)}, and that is not where it is known.")
+        survival = np.clip(answers[:, 1:], SMALLEST, 1)
+        before = np.column_stack([np.ones(len(survival)), survival[:, :-1]])
+        hazards = np.clip(1 - survival / before, SMALLEST, 1 - SMALLEST)
+        return np.asarray(np.log(hazards) - np.log1p(-hazards))
+
+    def uninformed(self, outputs: np.ndarray) -> np.ndarray:
+        """The mean over people: a hazard has no value that says nothing."""
+        return np.asarray(outputs.mean(axis=0))
+
+    def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Of the hazards."""
+        return surprise(self.scaled(labels), 1 / (1 + np.exp(-self.outputs_of(answers))))
 
     def fit(self, scans: pd.DataFrame) -> TimeToEvent:
         """Intervals between quantiles of the training subjects' times of events, each subject counted once.

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Ordered
-from fusekit.data.target.time_to_event import RISK, events_of
+from fusekit.data.target.follow_up import events_of
+from fusekit.data.target.time_to_event import RISK
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.arms.differences import (
     Difference,

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from fusekit.data import TimeToEvent
-from fusekit.data.target.time_to_event import events_of
+from fusekit.data.target.follow_up import events_of
 from fusekit.evaluation.delong import Areas, exact_limits, logit_interval
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.evaluation.survival.kaplan_meier import censoring
 
 

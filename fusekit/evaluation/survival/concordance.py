@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.evaluation.delong import Areas
 from fusekit.evaluation.survival.kaplan_meier import censoring
 

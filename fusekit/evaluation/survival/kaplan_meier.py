@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 
 
 class Curve(NamedTuple):

@@ -32,6 +32,7 @@ from fusekit.experiment.setup.candidates import chosen
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.explain import Fold, explain_fold
+from fusekit.models.prior import start
 from fusekit.progress import Progress
 from fusekit.report.run import Run
 from fusekit.training import Checkpoint, NonFiniteError, SliceDataset, train
@@ -145,7 +146,7 @@ def _fit(
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
         model.add_auxiliary(objective.part_names, target.outputs)
         if model.prior is not None:
-            model.prior.trust(table.trust)
+            start(model.prior, model.head, table.trust, torch.from_numpy(table.uninformed))
         model.fit(torch.from_numpy(encoding.transform(gathered.cohort.clinical.loc[table.scans])))
         if model.backbone is not None and model.backbone.loaded is not None:
             findings = (*findings, model.backbone.loaded.finding(config.backbone))

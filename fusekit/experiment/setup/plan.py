@@ -13,7 +13,7 @@ from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
 from fusekit.baselines.stack import StackOptions
-from fusekit.data import Cohort, ColumnLayout, Ordered, SlicePolicy, Task
+from fusekit.data import Classes, Cohort, ColumnLayout, SlicePolicy, Task
 from fusekit.data.absence import Modality, united
 from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
@@ -167,18 +167,23 @@ class Plan:
 
     def build_prior(self) -> Baseline:
         """Build the baseline that the network starts from."""
-        return self._baseline(str(self.recipe.prior), self.prior_options)
+        return self._baseline(str(self.recipe.prior), self.prior_options, counterpart=True)
 
     def build_chooser(self) -> Baseline:
         """Build the baseline whose columns the encoder reads."""
-        return self._baseline(self.columns.by)
+        return self._baseline(self.columns.by, counterpart=True)
 
     def build_stack(self) -> Baseline:
         """Build the baseline that reads the table and what the network says."""
         return self._baseline(self.stack.by)
 
-    def _baseline(self, name: str, options: Mapping[str, Any] = MappingProxyType({})) -> Baseline:
+    def _baseline(
+        self, name: str, options: Mapping[str, Any] = MappingProxyType({}), *, counterpart: bool = False
+    ) -> Baseline:
+        kind = self.task.target.kind
         made: Baseline = catalog().baselines.make(name, **options)
+        if counterpart and kind not in made.targets and kind in made.counterparts:
+            made = catalog().baselines.make(made.counterparts[kind], **options)
         refuse_unfit(f"the baseline {name}", made.targets, self.task)
         return made
 
@@ -248,10 +253,10 @@ def make_plan(config: Settings) -> Plan:
     if config.baseline:
         plan.build_baseline()
         return plan
-    if plan.stack.by and task.target.kind == Ordered.kind:  # no bundle holds one
+    if plan.stack.by and task.target.kind != Classes.kind:  # no bundle holds one
         raise OptionError(
             f"the fusion {config.fusion} stacks {plan.stack.by} on a network, which is for classes without an order. "
-            "Take another fusion, or leave the order out."
+            "Take another fusion."
         )
     if plan.recipe.prior and plan.build_prior().reads_image:
         raise OptionError(f"a prior reads the table alone, and {plan.recipe.prior} reads the image, too; take another.")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fusekit.data import Finding
 from fusekit.data.own.problems import note
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.errors import OptionError
 from fusekit_adni.labels.diagnosis import AD, CN, MCI
 from fusekit_adni.labels.visits import LIMIT_DAYS, MONTH, months

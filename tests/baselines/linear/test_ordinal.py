@@ -26,7 +26,7 @@ from fusekit.baselines import (
 from fusekit.baselines.inner_cv import inner_folds, log_loss, subject_weights
 from fusekit.baselines.linear.logistic import STRENGTHS
 from fusekit.baselines.linear.ordinal import Cumulative, fit_cumulative
-from fusekit.baselines.prior import TablePrior, offsets
+from fusekit.baselines.prior import TablePrior
 from fusekit.baselines.shipping import load, save
 from fusekit.data import Classes, ClinicalEncoding, Number, Ordered
 from fusekit.errors import DataError, OptionError
@@ -153,11 +153,11 @@ def test_what_a_network_starts_from_says_what_the_baseline_says() -> None:
     """Conditional log odds of cuts, of which an order's probabilities are made again."""
     said = fitted(strength=0.1).probabilities(VALUES)
     target = Ordered(("low", "middle", "high"))
-    start = TablePrior("ordinal-logistic", fitted(strength=0.1), ordered=True).transform(VALUES)
+    start = TablePrior("ordinal-logistic", fitted(strength=0.1), target).transform(VALUES)
     assert start.shape == (150, target.outputs)
     np.testing.assert_allclose(target.answers(torch.from_numpy(start)).numpy(), said, atol=1e-4)
     np.testing.assert_allclose(start[:, 0], logit(said[:, 1:].sum(axis=1)), atol=1e-4)
-    assert np.isfinite(offsets(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), ordered=True)).all()
+    assert np.isfinite(target.outputs_of(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))).all()
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fusekit.baselines import SurvivalBaseline
 from fusekit.data import TimeToEvent
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from tests.baselines.cohort import COLUMNS, invented
 
 B = TypeVar("B", bound=SurvivalBaseline)

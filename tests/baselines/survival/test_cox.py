@@ -12,7 +12,7 @@ from fusekit.baselines import Cox
 from fusekit.baselines.inner_cv import inner_folds, subject_weights
 from fusekit.baselines.survival.cox import PENALTIES, baseline_hazard, partial_likelihood
 from fusekit.data import ClinicalEncoding
-from fusekit.data.target.time_to_event import events_of, labelled, times_of
+from fusekit.data.target.follow_up import events_of, labelled, times_of
 from fusekit.errors import OptionError
 from tests.baselines.survival.people import COLUMNS, LABELS, SUBJECTS, VALUES, fitted
 

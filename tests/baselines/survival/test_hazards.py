@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from fusekit.baselines import GradientBoostingHazards
-from fusekit.baselines.survival.hazards import exposure, hazard_loss
+from fusekit.baselines.survival.hazards import hazard_loss
 from fusekit.data import TimeToEvent
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import exposure, labelled
 from fusekit.evaluation.survival.concordance import harrell
 from fusekit.evaluation.survival.kaplan_meier import survival
 from fusekit.training.objective import Hazards

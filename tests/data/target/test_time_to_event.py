@@ -12,7 +12,7 @@ import torch
 
 from fusekit.data import TimeToEvent
 from fusekit.data.target import target_of
-from fusekit.data.target.time_to_event import events_of, labelled, times_of
+from fusekit.data.target.follow_up import events_of, labelled, times_of
 from fusekit.errors import DataError
 
 DEATH = TimeToEvent("death", (12.0, 36.0), "months", intervals=3)

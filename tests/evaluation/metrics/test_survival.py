@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.arms.pairs import compare_arms
 from fusekit.evaluation.survival.brier import brier_terms, integrated

@@ -7,7 +7,7 @@ import pytest
 from sksurv.metrics import brier_score
 from sksurv.util import Surv
 
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.evaluation.survival.brier import brier_terms, integrated
 
 HORIZONS = (12.0, 24.0, 36.0)

@@ -7,7 +7,7 @@ import pytest
 from sksurv.metrics import concordance_index_censored, concordance_index_ipcw, cumulative_dynamic_auc
 from sksurv.util import Surv
 
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.evaluation.delong import logit_interval
 from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shares, uno
 

@@ -7,7 +7,7 @@ import pytest
 from sksurv.nonparametric import kaplan_meier_estimator
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.evaluation.survival.kaplan_meier import censoring, kaplan_meier, log_parts, numbers_at_risk, survival
 
 TIMES = np.random.default_rng(0).integers(1, 30, 80).astype(float)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.time_to_event import RISK, events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation.survival.kaplan_meier import numbers_at_risk, survival
 from fusekit.report.drawing.palette import BLUE, GREEN, ORANGE
 from fusekit.report.drawing.panels import arm_panels, first_column
