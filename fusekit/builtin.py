@@ -51,22 +51,27 @@ def register(to: Register) -> None:
     to.fusion("clinical-only", Fusion(head="clinical", encoder="mlp", image=False), "clinical columns alone, no image")
     to.objective(
         "cross-entropy",
-        "fusekit.training.objective:CrossEntropy",
+        "fusekit.training.objectives:CrossEntropy",
         "cross entropy, by options the focal loss, with class weights, smoothing and auxiliary heads",
     )
     to.objective(
         "squared-error",
-        "fusekit.training.objective:SquaredError",
+        "fusekit.training.objectives:SquaredError",
         "of a number: mean squared error, by an option Huber's, with auxiliary heads",
     )
     to.objective(
         "hazards",
-        "fusekit.training.objective:Hazards",
+        "fusekit.training.objectives:Hazards",
         "of times to an event: likelihood of hazards in intervals of time, with auxiliary heads",
     )
     to.objective(
+        "cox",
+        "fusekit.training.objectives:Cox",
+        "of times to an event: partial likelihood of a log hazard ratio (Efron's ties), with auxiliary heads",
+    )
+    to.objective(
         "corn",
-        "fusekit.training.corn:Corn",
+        "fusekit.training.objectives:Corn",
         "of ordered classes: cross entropy of each cut among those who reach it, with auxiliary heads",
     )
 

@@ -145,7 +145,7 @@ def test_tests_mirror_the_sources() -> None:
 
 
 #: The calling rule, and the accuracy of a batch that a training bar shows.
-CALLS = {"fusekit/evaluation/thresholds.py", "fusekit/training/objective.py"}
+CALLS = {"fusekit/evaluation/thresholds.py", "fusekit/training/objectives/objective.py"}
 
 
 def test_only_the_calling_rule_turns_probabilities_into_a_class() -> None:

@@ -256,15 +256,17 @@ class Bundle:
         clinical: np.ndarray,
         device: str | torch.device = "cpu",
         present: np.ndarray | None = None,
+        *,
+        raw: bool = False,
     ) -> np.ndarray:
         """Probabilities (N, K) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
         With a pool, images are N scans, each (n, C, H, W) of its own number of slices. ``present`` (N, 2) is as
         ``Bundle.present`` gives it; None: all have an image and a table. The forward pass is float32 whatever the
-        precision of training, so that a run and its bundle agree.
+        precision of training, so that a run and its bundle agree. With ``raw``, the network's outputs (N, W).
         """
         model = placed(self.model, device)
-        return in_batches(model, self.target, self.pixels, self.image_size, images, clinical, present)
+        return in_batches(model, self.target, self.pixels, self.image_size, images, clinical, present, raw=raw)
 
     def tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
         """Stored images of N samples as the network reads them: (N, C, *S), with a pool scans (N, n, C, H, W)."""

@@ -94,13 +94,16 @@ def in_batches(
     images: Images | None,
     columns: np.ndarray,
     present: np.ndarray | None = None,
+    *,
+    raw: bool = False,
 ) -> np.ndarray:
     """What the model says (N, A) float64 of stored slices (N, C, H, W) or volumes (N, C, S, S, S) with columns (N, F).
 
-    On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree.
+    On the model's device, in float32 whatever the precision of training, so that a run and its bundle agree. With
+    ``raw``, its outputs (N, W).
     """
     device, each = next(model.parameters()).device, together(model)
-    parts = [np.empty((0, len(target.columns)))]
+    parts = [np.empty((0, target.outputs if raw else len(target.columns)))]
     with torch.inference_mode():
         for start in range(0, len(columns), each):
             own = slice(start, start + each)
@@ -111,8 +114,8 @@ def in_batches(
                 table = torch.from_numpy(columns[own]).to(device)
             if present is not None:
                 there = torch.from_numpy(present[own]).to(device)
-            said = logits(model, size, image, table, there)
-            parts.append(target.answers(said.cpu().double()).numpy())
+            said = logits(model, size, image, table, there).cpu().double()
+            parts.append((said if raw else target.answers(said)).numpy())
     return np.concatenate(parts)
 
 

@@ -80,6 +80,8 @@ class TimeToEventJson(TypedDict):
     unit: str
     intervals: Annotated[int, Ge(1), Le(1000)]
     edges: Annotated[list[Annotated[float, Gt(0)]], MaxLen(1000)]
+    proportional: NotRequired[bool]
+    hazard: NotRequired[Annotated[list[Annotated[float, Ge(0)]], MaxLen(1000)]]
 
 
 @with_config(CLOSED)

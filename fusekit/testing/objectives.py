@@ -5,10 +5,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from fusekit.data import Number, Ordered, TimeToEvent
+from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.models import Output
 from fusekit.training.feed.loader import Batch
-from fusekit.training.objective import Objective, total
+from fusekit.training.objectives import Objective, total
 
 _ROWS = 12
 
@@ -20,14 +20,13 @@ def check_objective(objective: Objective, classes: int) -> dict[str, float]:
         "it has weights of its own, which nothing trains: give them to a head, whose Output may hold losses"
     )
     names = ("outputs", *objective.part_names)
-    labels, outputs = torch.arange(_ROWS) % classes, classes
-    if Ordered.kind in objective.targets:
-        outputs = classes - 1
-    elif Number.kind in objective.targets:
-        labels, outputs = labels / classes, 1
-    elif TimeToEvent.kind in objective.targets:  # intervals that were passed, every second one censored
+    labels, target = torch.arange(_ROWS) % classes, _target(objective, classes)
+    if isinstance(target, Number):
+        labels = labels / classes
+    elif isinstance(target, TimeToEvent):  # intervals that were passed, every second one censored
         labels = (labels + 0.5) * (1 - 2 * (torch.arange(_ROWS) % 2))
-    drawn = torch.randn(len(names), _ROWS, outputs, generator=torch.Generator().manual_seed(0))
+    width = objective.trained(target).outputs
+    drawn = torch.randn(len(names), _ROWS, width, generator=torch.Generator().manual_seed(0))
     given = {name: value.requires_grad_() for name, value in zip(names, drawn.unbind(), strict=True)}
     terms = objective(_output(given), _batch(labels))
     loss = total(terms)
@@ -48,6 +47,17 @@ def check_objective(objective: Objective, classes: int) -> dict[str, float]:
     double = total(deepcopy(objective).double()(_output(precise), _batch(labels)))
     assert double.dtype == torch.float64, f"of outputs in float64, the loss is {double.dtype}"
     return {name: float(term.detach()) for name, term in terms.items()}
+
+
+def _target(objective: Objective, classes: int) -> Target:
+    names = tuple(f"class {number}" for number in range(classes))
+    if Ordered.kind in objective.targets:
+        return Ordered(names)
+    if Number.kind in objective.targets:
+        return Number("number")
+    if TimeToEvent.kind in objective.targets:
+        return TimeToEvent("event", (1.0,), intervals=classes)
+    return Classes(names)
 
 
 def _output(given: dict[str, Tensor]) -> Output:

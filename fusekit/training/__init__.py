@@ -1,6 +1,5 @@
 """From a store of slices and encoded columns to trained weights."""
 
-from fusekit.training.corn import Corn
 from fusekit.training.feed.augment import AugmentOptions
 from fusekit.training.feed.loader import SliceDataset
 from fusekit.training.guard.checkpoint import Checkpoint, difference
@@ -9,7 +8,7 @@ from fusekit.training.guard.stop import stoppable
 from fusekit.training.loop import train
 from fusekit.training.machines.processes import ALONE, Processes, ProcessLostError
 from fusekit.training.machines.repeatable import repeatable
-from fusekit.training.objective import CrossEntropy, Objective, SquaredError
+from fusekit.training.objectives import Corn, CrossEntropy, Objective, SquaredError
 from fusekit.training.options import TrainingOptions
 
 __all__ = [

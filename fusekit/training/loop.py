@@ -21,7 +21,7 @@ from fusekit.training.guard.checkpoint import Checkpoint, Place, RandomState
 from fusekit.training.guard.failures import FiniteLosses, readers_watched, within_memory
 from fusekit.training.guard.stop import asked, postponed
 from fusekit.training.machines.processes import ALONE, Processes, others_watched
-from fusekit.training.objective import CrossEntropy, Objective, total
+from fusekit.training.objectives import CrossEntropy, Objective, total
 from fusekit.training.options import TrainingOptions
 from fusekit.training.step.compiled import compile_errors
 from fusekit.training.step.descent import Descent

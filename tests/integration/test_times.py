@@ -211,3 +211,33 @@ def test_a_network_starts_from_boosted_hazards(toml: Path, tmp_path: Path) -> No
     people = pd.read_csv(toml.parent / "people.csv").set_index("id").loc[[first["subject"]]]
     given = people.assign(image=str(toml.parent / f"{first['subject']}.png"))[["age", "tau", "image"]]
     assert bundle.predict(given).subjects[COLUMNS].iloc[0].tolist() == pytest.approx(first[COLUMNS].tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("fusion", ["image-only", "concat", "concat+cox"])
+def test_a_network_of_log_hazard_ratios_is_calibrated_on_its_training_subjects(
+    toml: Path, tmp_path: Path, fusion: str
+) -> None:
+    """Breslow's hazard expects as many events among the training subjects as were seen; the whole is shipped."""
+    how = {**SMALL, "folds": 1, "options": {"training": {"sync_batchnorm": False}}}
+    run = fusekit.run(str(toml), fusion=fusion, objective="cox", out=tmp_path / "run", progress=Quiet(), **how)
+    bundle = fusekit.load(run.folder)
+    assert isinstance(bundle.target, TimeToEvent)
+    assert bundle.target.outputs == 1
+    assert len(bundle.target.hazard) == len(bundle.target.edges)
+    assert list(run.predictions)[-4:] == COLUMNS
+    table = pd.read_csv(toml.parent / "people.csv").set_index("id")
+    tested = run.predictions["subject"]
+    given = table.assign(image=[str(toml.parent / f"{name}.png") for name in table.index])[["age", "tau", "image"]]
+    first = run.predictions.iloc[0]
+    assert bundle.predict(given.loc[[first["subject"]]]).subjects[COLUMNS].iloc[0].tolist() == pytest.approx(
+        first[COLUMNS].tolist(), rel=1e-4
+    )
+    if fusion == "concat+cox":  # whose prior says more of those that it was fitted on
+        return
+    train = table[~table.index.isin(tested)].dropna(subset="months")
+    grid, summed = [0.0, *bundle.target.edges], np.cumsum([0.0, *bundle.target.hazard])
+    said = bundle.predict(given.loc[train.index].assign(subject=train.index)).subjects.set_index("subject")
+    ratios = -np.log(said.loc[train.index, "survival_36"].to_numpy()) / summed[-1]
+    expected = ratios * np.interp(np.minimum(train["months"], 36), grid, summed)
+    seen = ((train["died"] == "yes") & (train["months"] <= 36)).sum()
+    assert expected.sum() == pytest.approx(seen, rel=0.1)  # between two events it rises evenly, and not at the second

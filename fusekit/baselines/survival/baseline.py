@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -39,10 +40,10 @@ class SurvivalBaseline(Baseline):
 
     @property
     def asked(self) -> TimeToEvent:
-        """What is predicted; DataError without ``target``."""
+        """What is predicted, whatever a network puts out; DataError without ``target``."""
         if not isinstance(self.target, TimeToEvent):
             raise DataError(f"{type(self).__name__} predicts the time to an event: set its target before it is fitted.")
-        return self.target
+        return replace(self.target, proportional=False, hazard=())
 
     def require_events(self, labels: np.ndarray) -> None:
         """DataError where no training scan has the event up to the last horizon."""

@@ -21,7 +21,8 @@ def target_of(described: Mapping[str, Any]) -> Target:
         return Number(**described["number"])
     if "time_to_event" in described:
         given: Mapping[str, Any] = described["time_to_event"]
-        return TimeToEvent(**{**given, **{name: tuple(given[name]) for name in ("horizons", "edges")}})
+        several = {name: tuple(given.get(name, ())) for name in ("horizons", "edges", "hazard")}
+        return TimeToEvent(**{**given, **several})
     raise DataError(
         "the task's description does not say what is predicted: it has none of 'classes', 'number', 'time_to_event'."
     )

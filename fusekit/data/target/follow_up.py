@@ -36,3 +36,19 @@ def surprise(labels: np.ndarray, hazards: np.ndarray) -> np.ndarray:
     passed, died = exposure(labels, hazards.shape[1])
     chance = np.clip(np.where(died, hazards, 1 - hazards), 1e-12, 1.0)
     return np.asarray(np.sum(-passed * np.log(chance), axis=1))
+
+
+def summed_hazard(labels: np.ndarray, ratios: np.ndarray, weights: np.ndarray, intervals: int) -> np.ndarray:
+    """Breslow's estimate (1974) of the hazard of a ratio of 1, summed over each interval (W,).
+
+    Args:
+        labels: scaled (N,).
+        ratios: of hazards (N,).
+        weights: (N,), so that subjects count alike.
+    """
+    times, seen = times_of(labels), events_of(labels)
+    order = np.argsort(-times, kind="stable")
+    last = np.searchsorted(-times[order], -times, side="right") - 1  # of those who are followed for as long
+    at_risk = np.cumsum((weights * ratios)[order])[last]
+    place = np.ceil(times).astype(int) - 1
+    return np.bincount(place[seen], (weights / at_risk)[seen], minlength=intervals)

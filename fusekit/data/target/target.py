@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -93,6 +93,16 @@ class Target(ABC):
 
     def fit(self, scans: pd.DataFrame) -> Target:
         """The same target, on the scale of training scans (subject, label), if it has one."""
+        return self
+
+    def calibrated(self, outputs: Callable[[], np.ndarray], labels: np.ndarray, weights: np.ndarray) -> Target:
+        """The same target, with what its training left open.
+
+        Args:
+            outputs: gives a model's for the samples that it was trained on (N, W), where they are needed.
+            labels: of these (N,).
+            weights: of these (N,), so that subjects count alike.
+        """
         return self
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.follow_up import events_of, labelled, surprise, times_of
+from fusekit.data.target.follow_up import events_of, labelled, summed_hazard, surprise, times_of
 from fusekit.data.target.target import SMALLEST, Target
 from fusekit.errors import DataError, first_ten
 
@@ -21,6 +21,10 @@ RISK, SURVIVAL = "risk", "survival_"
 
 #: Subjects with an event that each stratum of folds has, or more.
 _FEWEST = 10
+#: Of log hazard ratios.
+_LARGEST = 50.0
+#: Intervals of the hazard of everyone, at most: with no more events, it steps at each of them.
+_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class TimeToEvent(Target):
         unit: of the times, e.g. ``months``.
         intervals: how many hazards a model puts out.
         edges: ends of the intervals, ascending, the last is the last horizon: by ``fit``, at quantiles of the training
-            subjects' times of events; before, intervals are alike.
+            subjects' times of events; before, intervals are alike. Of hazard ratios there are up to 200 in any case.
+        proportional: whether a model puts out one log hazard ratio in place of a hazard for each interval (Cox 1972).
+        hazard: that of a ratio of 1, summed over each interval: by ``calibrated``; before, 1 in all, spread evenly.
 
     Raises:
         DataError: horizons or edges are not above 0 and ascending, or do not fit each other.
@@ -48,6 +54,8 @@ class TimeToEvent(Target):
     unit: str = ""
     intervals: int = 10
     edges: tuple[float, ...] = ()
+    proportional: bool = False
+    hazard: tuple[float, ...] = ()
     words: ClassVar[str] = "the time to an event"
     kind: ClassVar[str] = "time_to_event"
     objective: ClassVar[str] = "hazards"
@@ -64,13 +72,15 @@ class TimeToEvent(Target):
         if self.intervals < 1:
             raise DataError(f"{self.name!r} has {self.intervals} intervals, and needs 1 or more.")
         ends = np.asarray(self.edges, dtype=float)
-        if ends.size and not (
-            len(ends) == self.intervals and ends[-1] == given[-1] and (np.diff(ends, prepend=0) > 0).all()
-        ):
+        fits = self.proportional or len(ends) == self.intervals
+        if ends.size and not (fits and ends[-1] == given[-1] and (np.diff(ends, prepend=0) > 0).all()):
             raise DataError(
                 f"the intervals of {self.name!r} end at {list(self.edges)}; {self.intervals} ascending ends up to the "
                 f"last horizon, {given[-1]:g}, are expected."
             )
+        summed = np.asarray(self.hazard, dtype=float)
+        if summed.size and not (self.proportional and len(summed) == len(ends) and (summed >= 0).all()):
+            raise DataError(f"{self.name!r} has the hazards {list(self.hazard)}; one for each interval is expected.")
 
     @property
     def title(self) -> str:
@@ -84,8 +94,8 @@ class TimeToEvent(Target):
 
     @property
     def outputs(self) -> int:
-        """The logit of a hazard for each interval."""
-        return self.intervals
+        """The logit of a hazard for each interval, or one log hazard ratio."""
+        return 1 if self.proportional else self.intervals
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -144,14 +154,18 @@ class TimeToEvent(Target):
         return events_of(labels.to_numpy()).astype(int), ("censored", f"with {self.name}")
 
     def answers(self, outputs: Tensor) -> Tensor:
-        """Logits of hazards (B, W) -> risk and survival at the horizons (B, 1 + H)."""
+        """Logits of hazards (B, W), or log hazard ratios (B, 1) -> risk and survival at the horizons (B, 1 + H)."""
         import torch
         from torch.nn.functional import softplus
 
         ends = np.asarray(self.grid)
         widths = np.diff(ends, prepend=0)
         share = np.clip((np.asarray(self.horizons)[None] - (ends - widths)[:, None]) / widths[:, None], 0, 1)
-        lost = -softplus(outputs)  # log(1 - h)
+        if self.proportional:
+            summed = self.hazard or (widths / self.last).tolist()
+            lost = -outputs.clamp(-_LARGEST, _LARGEST).exp() * outputs.new_tensor(summed)
+        else:
+            lost = -softplus(outputs)  # log(1 - h)
         survival = (lost @ lost.new_tensor(share)).exp()
         after = lost.cumsum(dim=1).exp()
         before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], dim=1)
@@ -169,16 +183,26 @@ class TimeToEvent(Target):
     @property
     def of_prior(self) -> TimeToEvent:
         """With the end of every interval as a horizon, so that survival there gives each hazard."""
-        return replace(self, horizons=self.grid, edges=self.grid)
+        ends = replace(self, edges=(), hazard=()).grid if self.proportional else self.grid
+        return replace(self, horizons=ends, edges=ends, hazard=())
 
     def outputs_of(self, answers: np.ndarray) -> np.ndarray:
-        """Risk and survival (N, 1 + W) -> logits of hazards (N, W); of those whose horizons end the intervals alone."""
+        """Risk and survival (N, 1 + W) -> logits of hazards (N, W); of those whose horizons end the intervals alone.
+
+        Of a log hazard ratio the logarithm of what was lost up to the last horizon.
+        """
+        if self.proportional:
+            return np.asarray(np.log(-np.log(np.clip(answers[:, -1:], SMALLEST, 1 - SMALLEST))))
+        hazards = self._hazards(answers)
+        return np.asarray(np.log(hazards) - np.log1p(-hazards))
+
+    def _hazards(self, answers: np.ndarray) -> np.ndarray:
+        """Risk and survival at the ends of intervals (N, 1 + W) -> hazards (N, W)."""
         if self.horizons != self.grid:
             raise DataError(f"hazards follow from survival at {list(self.grid)}, and that is not where it is known.")
-        survival = np.clip(answers[:, 1:], SMALLEST, 1)
-        before = np.column_stack([np.ones(len(survival)), survival[:, :-1]])
-        hazards = np.clip(1 - survival / before, SMALLEST, 1 - SMALLEST)
-        return np.asarray(np.log(hazards) - np.log1p(-hazards))
+        after = np.clip(answers[:, 1:], SMALLEST, 1)
+        before = np.column_stack([np.ones(len(after)), after[:, :-1]])
+        return np.asarray(np.clip(1 - after / before, SMALLEST, 1 - SMALLEST))
 
     def uninformed(self, outputs: np.ndarray) -> np.ndarray:
         """The mean over people: a hazard has no value that says nothing."""
@@ -186,7 +210,7 @@ class TimeToEvent(Target):
 
     def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """Of the hazards."""
-        return surprise(self.scaled(labels), 1 / (1 + np.exp(-self.outputs_of(answers))))
+        return surprise(self.scaled(labels), self._hazards(answers))
 
     def fit(self, scans: pd.DataFrame) -> TimeToEvent:
         """Intervals between quantiles of the training subjects' times of events, each subject counted once.
@@ -197,18 +221,26 @@ class TimeToEvent(Target):
         seen = labels[self._seen(labels)]
         if not len(seen):
             raise DataError(f"no training subject has {self.name} up to {self.last:g}; there is nothing to learn.")
-        inner = np.quantile(seen, np.arange(1, self.intervals) / self.intervals, method="inverted_cdf")
+        most = _STEPS if self.proportional else self.intervals
+        inner = np.quantile(seen, np.arange(1, most) / most, method="inverted_cdf")
         ends = sorted({float(end) for end in inner if 0 < end < self.last} | {float(self.last)})
-        while len(ends) < self.intervals:
+        while len(ends) < self.intervals and not self.proportional:
             widths = np.diff(ends, prepend=0.0)
             longest = int(widths.argmax())
             ends.insert(longest, ends[longest] - widths[longest] / 2)
         return replace(self, edges=tuple(ends))
 
+    def calibrated(self, outputs: Callable[[], np.ndarray], labels: np.ndarray, weights: np.ndarray) -> TimeToEvent:
+        """Breslow's hazard (1974) of a ratio of 1, summed over each interval."""
+        if not self.proportional:
+            return self
+        ratios = np.exp(np.clip(outputs()[:, 0], -_LARGEST, _LARGEST))
+        return replace(self, hazard=tuple(summed_hazard(self.scaled(labels), ratios, weights, len(self.grid)).tolist()))
+
     @property
     def unfitted(self) -> TimeToEvent:
-        """Without the ends of intervals."""
-        return replace(self, edges=())
+        """Without the ends of intervals, and whatever a model puts out."""
+        return replace(self, edges=(), proportional=False, hazard=())
 
     def scaled(self, labels: np.ndarray) -> np.ndarray:
         """Intervals that were passed (N,), with the share of the last; with a minus sign where no event ended them.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fusekit.baselines.inner_cv import subject_weights
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.forward import BATCH
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
@@ -136,7 +137,7 @@ def _fit(
     pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
     labels = rows["label"].to_numpy()
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
-    target = plan.task.target.fit(rows)
+    target = plan.target.fit(rows)
     parts = target.parts(rows["label"])
     objective = plan.build_objective([rows["subject"][own].nunique() for own in parts.values()])
     planned = plan.epochs(len(rows))
@@ -162,13 +163,17 @@ def _fit(
             task={"name": config.task_name, **plan.task.describe()},
         )
 
-        def predict(rows: pd.DataFrame) -> np.ndarray:
+        def answers(rows: pd.DataFrame, inputs: np.ndarray, *, raw: bool = False) -> np.ndarray:
             part = plan.processes.part(-(-len(rows) // BATCH))  # in whole batches, so that all is as in one process
-            own = rows.iloc[part.start * BATCH : part.stop * BATCH]
+            lines = slice(part.start * BATCH, part.stop * BATCH)
+            own = rows.iloc[lines]
             grey, values = samples[own.index.to_numpy()] if model.reads_image else None, gathered.values(own)
             present = bundle.present(values, gathered.with_image(own))
-            probabilities = bundle.probabilities(grey, bundle.encode(values), plan.fabric.device, present)
-            return np.concatenate(plan.processes.gather(probabilities))
+            said = bundle.probabilities(grey, inputs[lines], plan.fabric.device, present, raw=raw)
+            return np.concatenate(plan.processes.gather(said))
+
+        def predict(rows: pd.DataFrame) -> np.ndarray:
+            return answers(rows, bundle.encode(gathered.values(rows)))
 
         fixed = None
         if not plan.augment:  # which would change the images in every epoch
@@ -240,6 +245,9 @@ def _fit(
             )
             watched()  # of a training that was finished already
             model.drop_auxiliary()
+            weights = subject_weights(rows["subject"].to_numpy())
+            trained_on = partial(answers, rows, table.inputs, raw=True)
+            bundle = replace(bundle, target=target.calibrated(trained_on, labels, weights))
         except NonFiniteError as error:
             batch = rows.loc[list(error.rows)].drop_duplicates(["subject", "scan"]).sort_values(["subject", "scan"])
             named = first_ten(f"{row.subject} (scan {row.scan})" for row in batch.itertuples())

@@ -43,7 +43,7 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
         scans = scans[cohort.present.loc[scans.index, "table"]]
     clinical = cohort.clinical.loc[scans.index]
     labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
-    target = plan.task.target.fit(rows).of_prior
+    target = plan.target.fit(rows).of_prior
     wanted, name = plan.columns, plan.recipe.prior
     chosen = plan.recipe.encoder is not None and 0 < wanted.most < len(cohort.columns)
     one = not can_do_without_table(plan.recipe)  # a head that reads columns gets one, however little it says

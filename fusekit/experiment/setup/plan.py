@@ -13,7 +13,7 @@ from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
 from fusekit.baselines.stack import StackOptions
-from fusekit.data import Classes, Cohort, ColumnLayout, SlicePolicy, Task
+from fusekit.data import Classes, Cohort, ColumnLayout, SlicePolicy, Target, Task
 from fusekit.data.absence import Modality, united
 from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
@@ -69,6 +69,11 @@ class Plan:
         return registered(self.config.fusion)
 
     @property
+    def target(self) -> Target:
+        """What is predicted, as a network puts it out."""
+        return self.build_objective([1] * self.task.target.outputs).trained(self.task.target)
+
+    @property
     def pooled(self) -> bool:
         """Whether a sample is a scan, whose slices a pool joins, and not a slice."""
         return not self.config.baseline and self.recipe.pool is not None
@@ -108,7 +113,7 @@ class Plan:
             self.config.fusion,
             backbone=self.config.backbone,
             columns=columns,
-            classes=self.task.target.outputs,
+            classes=self.target.outputs,
             in_channels=channels,
             image_size=self.config.image_size,
             people=people,
@@ -125,11 +130,11 @@ class Plan:
                 f"the fusion {self.config.fusion!r} takes no scan without {' and none without '.join(absent)}: leave "
                 "them out (rows_without_image, absence, training.drop_image, training.drop_table), or take another."
             )
-        asked = self.build_objective([1] * self.task.target.outputs).part_names
+        asked = self.build_objective([1] * self.target.outputs).part_names
         try:
             with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
                 model = self.build_model(_COLUMNS, len(channels), absent=absent)
-                model.add_auxiliary(asked, self.task.target.outputs)
+                model.add_auxiliary(asked, self.target.outputs)
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)

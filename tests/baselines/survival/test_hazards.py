@@ -12,7 +12,7 @@ from fusekit.data import TimeToEvent
 from fusekit.data.target.follow_up import exposure, labelled
 from fusekit.evaluation.survival.concordance import harrell
 from fusekit.evaluation.survival.kaplan_meier import survival
-from fusekit.training.objective import Hazards
+from fusekit.training.objectives import Hazards
 from tests.baselines.survival.people import COLUMNS, DEATH, LABELS, SUBJECTS, VALUES
 
 

@@ -10,8 +10,7 @@ from scipy.stats import norm
 
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.errors import DataError
-from fusekit.training.corn import Corn
-from fusekit.training.objective import CrossEntropy, Hazards, WithParts
+from fusekit.training.objectives import Corn, CrossEntropy, Hazards, WithParts
 
 DRAW = np.random.default_rng(0)
 TIMES = TimeToEvent("death", (12.0, 36.0), "months", 3, (6.0, 20.0, 36.0)).of_prior

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sksurv.linear_model.coxph import BreslowEstimator
 
 from fusekit.data import TimeToEvent
 from fusekit.data.target import target_of
@@ -126,3 +127,51 @@ def test_it_is_read_again_with_its_intervals() -> None:
     assert target_of({"title": "t", **fitted.as_json()}) == fitted
     odd = TimeToEvent("x", (0.1, 12.3456789))
     assert odd.columns == ("risk", "survival_0.1", "survival_12.3456789")
+
+
+RATIOS = TimeToEvent("death", (12.0, 36.0), "months", 3, (6.0, 20.0, 36.0), proportional=True)
+
+
+def test_a_log_hazard_ratio_multiplies_the_hazard_of_everyone() -> None:
+    target = replace(RATIOS, hazard=(0.1, 0.3, 0.2))
+    said = target.answers(torch.tensor([[0.0], [np.log(2)], [-np.log(2)]], dtype=torch.float64)).numpy()
+    at_12 = 0.1 + 0.3 * (12 - 6) / (20 - 6)
+    for row, ratio in zip(said, (1, 2, 0.5), strict=True):
+        np.testing.assert_allclose(row[1:], [np.exp(-ratio * at_12), np.exp(-ratio * 0.6)])
+    grid = np.linspace(0, 36, 40_001)
+    curve = np.exp(-np.interp(grid, [0, 6, 20, 36], [0, 0.1, 0.4, 0.6]))
+    assert said[0, 0] == pytest.approx(1 - np.trapezoid(curve, grid) / 36, abs=1e-4)
+
+
+def test_the_hazard_of_everyone_is_breslow_s_of_scikit_survival() -> None:
+    draw = np.random.default_rng(3)
+    ratio = draw.normal(0, 0.7, 200)
+    times = np.ceil(draw.exponential(25 * np.exp(-ratio)))  # with ties
+    seen = draw.uniform(size=200) < 0.7
+    labels = labelled(times, seen)
+    found = RATIOS.calibrated(lambda: ratio[:, None], labels, np.ones(200))
+    surv = np.array(list(zip(seen, times, strict=True)), dtype=[("event", "?"), ("time", "f8")])
+    breslow = BreslowEstimator().fit(ratio, surv["event"], surv["time"])
+    expected = np.diff(breslow.cum_baseline_hazard_(np.array([6.0, 20.0, 36.0])), prepend=0)
+    np.testing.assert_allclose(found.hazard, expected, rtol=1e-6)
+    twice = RATIOS.calibrated(lambda: np.repeat(ratio[:, None], 2, axis=0), np.repeat(labels, 2), np.full(400, 0.5))
+    np.testing.assert_allclose(twice.hazard, found.hazard)  # each subject counts once, however many its slices are
+
+
+def test_what_a_training_leaves_open_is_not_in_what_is_predicted() -> None:
+    target = replace(RATIOS, hazard=(0.1, 0.3, 0.2))
+    assert target_of(target.as_json()) == target
+    assert target.unfitted == TimeToEvent("death", (12.0, 36.0), "months", 3)
+    assert target.columns == target.unfitted.columns
+    for wrong in ((0.1, 0.3), (0.1, -0.3, 0.2), (0.1, float("nan"), 0.2)):
+        with pytest.raises(DataError, match="one for each interval is expected"):
+            replace(RATIOS, hazard=wrong)
+    with pytest.raises(DataError, match="one for each interval is expected"):
+        replace(target, proportional=False)
+
+
+def test_the_hazard_of_everyone_steps_at_every_event_of_training() -> None:
+    people = pd.DataFrame({"subject": list("abcde"), "label": [3.0, 9.0, -20.0, 9.0, 40.0]})
+    fitted = TimeToEvent("death", (12.0, 36.0), proportional=True).fit(people)
+    assert fitted.edges == (3.0, 9.0, 36.0)
+    assert fitted.of_prior.horizons == tuple(3.6 * (k + 1) for k in range(10))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fusekit.training.objective import CrossEntropy
+from fusekit.training.objectives import CrossEntropy
 from fusekit.training.step.epoch_totals import Running
 
 

@@ -19,7 +19,7 @@ from fusekit.models import Output
 from fusekit.testing import check_objective
 from fusekit.training import CrossEntropy, Objective, SquaredError
 from fusekit.training.feed.loader import Batch
-from fusekit.training.objective import Hazards, total
+from fusekit.training.objectives import total
 
 DRAW = torch.Generator().manual_seed(0)
 LOGITS, IMAGE, TABLE = torch.randn(3, 8, 3, generator=DRAW)
@@ -110,6 +110,7 @@ def test_what_is_no_loss_is_refused(found: Any) -> None:
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cross-entropy": [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}],
+    "cox": [{}, {"image": 0.5}],
     "hazards": [{}, {"image": 0.5, "table": 0.2}],
     "squared-error": [{}, {"huber": 0.5, "table": 0.5}],
     "corn": [{}, {"image": 0.5}],
@@ -147,37 +148,3 @@ def test_an_objective_of_numbers_keeps_what_objectives_promise() -> None:
 def test_the_absolute_error_of_a_batch_is_its_tally() -> None:
     assert SquaredError().tally(torch.tensor([[1.0], [-2.0]]), torch.tensor([0.5, 0.0]))["absolute_error"] == 2.5
     assert CrossEntropy().tally(LOGITS, LABELS)["accuracy"] == int((LOGITS.argmax(1) == LABELS).sum())
-
-
-def test_hazards_are_the_literal_likelihood() -> None:
-    """Gensheimer and Narasimhan: who is censored between two ends survives the share of the interval."""
-    passed = [0.4, 1.0, 2.7, 3.0, -0.0, -1.0, -1.25, -3.0]
-    h = LOGITS.double().sigmoid().tolist()
-    chances = [
-        h[0][0],
-        h[1][0],
-        (1 - h[2][0]) * (1 - h[2][1]) * h[2][2],
-        (1 - h[3][0]) * (1 - h[3][1]) * h[3][2],
-        1.0,
-        1 - h[5][0],
-        (1 - h[6][0]) * (1 - h[6][1]) ** 0.25,
-        (1 - h[7][0]) * (1 - h[7][1]) * (1 - h[7][2]),
-    ]
-    found = total(terms(Hazards(), LOGITS.double(), torch.tensor(passed)))
-    assert float(found) == pytest.approx(-np.mean(np.log(chances)))
-
-
-def test_hazards_in_half_precision_are_summed_in_single() -> None:
-    labels = torch.tensor([0.5, -2.0, 2.5, -0.5, 1.0, -3.0, 3.0, 0.1])
-    half = total(terms(Hazards(), LOGITS.bfloat16(), labels))
-    assert half.dtype == torch.float32
-    torch.testing.assert_close(half, total(terms(Hazards(), LOGITS.bfloat16().float(), labels)))
-
-
-def test_hazards_are_best_at_the_shares_of_those_who_reach_an_interval() -> None:
-    labels = torch.tensor([0.5, 0.5, -1.0, 1.5, -2.0, -2.0])  # 2 of 6, then 1 of 3
-    outputs = torch.full((2,), 1 / 3).logit().requires_grad_()
-    (slope,) = torch.autograd.grad(Hazards().term(outputs.expand(6, 2), labels), [outputs])
-    torch.testing.assert_close(slope, torch.zeros(2), atol=1e-6, rtol=0)
-    for other in (0.2, -0.2):  # it is convex
-        assert Hazards().term((outputs + other).expand(6, 2), labels) > Hazards().term(outputs.expand(6, 2), labels)

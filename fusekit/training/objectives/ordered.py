@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fusekit.data import Ordered
 from fusekit.data.target.ordered import log_probabilities
-from fusekit.training.objective import WithParts
+from fusekit.training.objectives.objective import WithParts
 
 
 class Corn(WithParts):

@@ -14,7 +14,7 @@ from fusekit.models import Output
 from fusekit.testing import check_objective
 from fusekit.training import Corn
 from fusekit.training.feed.loader import Batch
-from fusekit.training.objective import total
+from fusekit.training.objectives import total
 
 DRAW = torch.Generator().manual_seed(0)
 OUTPUTS = 2 * torch.randn(40, 3, generator=DRAW, dtype=torch.float64)
