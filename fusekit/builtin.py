@@ -60,6 +60,11 @@ def register(to: Register) -> None:
         "of a number: mean squared error, by an option Huber's, with auxiliary heads",
     )
     to.objective(
+        "quantile",
+        "fusekit.training.objectives:Quantile",
+        "of a number: the pinball loss of its median, or of another quantile, with auxiliary heads",
+    )
+    to.objective(
         "hazards",
         "fusekit.training.objectives:Hazards",
         "of times to an event: likelihood of hazards in intervals of time, with auxiliary heads",

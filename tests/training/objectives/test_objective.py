@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import mean_squared_error
+from sklearn.metrics import mean_pinball_loss, mean_squared_error
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
@@ -19,7 +19,7 @@ from fusekit.models import Output
 from fusekit.testing import check_objective
 from fusekit.training import CrossEntropy, Objective, SquaredError
 from fusekit.training.feed.loader import Batch
-from fusekit.training.objectives import total
+from fusekit.training.objectives import Quantile, total
 
 DRAW = torch.Generator().manual_seed(0)
 LOGITS, IMAGE, TABLE = torch.randn(3, 8, 3, generator=DRAW)
@@ -112,6 +112,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cross-entropy": [{}, {"gamma": 2.0, "smoothing": 0.1}, {"class_weights": "balanced", "image": 0.5}],
     "cox": [{}, {"image": 0.5}],
     "hazards": [{}, {"image": 0.5, "table": 0.2}],
+    "quantile": [{}, {"level": 0.9, "image": 0.5}],
     "squared-error": [{}, {"huber": 0.5, "table": 0.5}],
     "corn": [{}, {"image": 0.5}],
 }
@@ -143,6 +144,18 @@ def test_an_objective_of_numbers_keeps_what_objectives_promise() -> None:
     assert list(check_objective(SquaredError(huber=0.5, image=0.3), 3)) == ["outputs", "image"]
     with pytest.raises(OptionError, match=r"objective\.huber takes a finite number"):
         SquaredError(huber=-1.0)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
+def test_the_pinball_loss_is_scikit_learn_s_and_best_at_the_quantile(level: float) -> None:
+    found = total(terms(Quantile(level=level), LOGITS[:, :1], NUMBERS))
+    assert float(found) == pytest.approx(mean_pinball_loss(NUMBERS, LOGITS[:, 0], alpha=level), rel=1e-6)
+    many = torch.randn(1001, generator=torch.Generator().manual_seed(2))
+    tried = torch.linspace(-2, 2, 401)
+    losses = [float(Quantile(level=level).term(one.expand(1001, 1), many)) for one in tried]
+    assert float(tried[int(np.argmin(losses))]) == pytest.approx(float(many.quantile(level)), abs=0.02)
+    with pytest.raises(OptionError, match=r"objective\.level takes a share between 0 and 1, not 1"):
+        Quantile(level=1.0)
 
 
 def test_the_absolute_error_of_a_batch_is_its_tally() -> None:

@@ -74,7 +74,7 @@ def test_a_batch_without_an_event_teaches_nothing() -> None:
     risks = torch.randn(5, 1, requires_grad=True)
     loss = Cox().term(risks, -torch.arange(1.0, 6.0))
     (slope,) = torch.autograd.grad(loss, [risks])
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert not slope.any()
 
 
