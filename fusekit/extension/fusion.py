@@ -30,8 +30,7 @@ class Fusion:
         stages: the backbone stages (counted from 1) to inject into; empty means all.
         prior: name of a baseline that reads the table; the network starts from its predictions and learns what they
             leave. None: from nothing. ``NAME+BASELINE`` gives any registered fusion a prior.
-        absence: False if it cannot work with what a model learns to take in place of an absent image or table; one with
-            a pool cannot.
+        absence: False if it cannot work with what a model learns to take in place of an absent image or table.
         options: part ("backbone", "encoder", "columns", "injector", "pool", "head", "prior", "stack") -> option ->
             value, the recipe's own defaults.
         pool: name of a pool that joins the slices of a scan, which is then one sample. None: each slice is one.
@@ -74,10 +73,8 @@ class Fusion:
                 raise OptionError(f"Fusion(options=...) has no part {part!r}; {suggest(str(part), named)}")
         if self.injector is not None and (self.encoder is None or not self.image):
             raise OptionError(f"a fusion with an injector ({self.injector!r}) needs an image and a clinical encoder.")
-        if self.pool is not None:
-            if not self.image:
-                raise OptionError(f"a pool ({self.pool!r}) joins the slices of an image, and this fusion reads none.")
-            object.__setattr__(self, "absence", False)
+        if self.pool is not None and not self.image:
+            raise OptionError(f"a pool ({self.pool!r}) joins the slices of an image, and this fusion reads none.")
 
     def without_table(self) -> "Fusion":
         """The same fusion without encoder and injector: what is left where no column is worth reading."""

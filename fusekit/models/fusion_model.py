@@ -177,7 +177,7 @@ class FusionModel(nn.Module):
                 clinical = self.stand_ins.of_table(clinical, with_table)
             if self.injector is not None:
                 prepared = self.injector.prepare(clinical.vector if bags is None else bags.each(clinical.vector))
-                there = with_table if bags is None or with_table is None else bags.each(with_table[:, None])[:, 0]
+                there = with_table if bags is None or with_table is None else bags.of_slices(with_table)
                 rested = None if there is None else self.injector.at_rest(prepared, there)
                 prepared, put_back = (prepared, there) if rested is None else (rested, None)
         if self.backbone is not None and features is None and image is not None:
@@ -186,7 +186,8 @@ class FusionModel(nn.Module):
             if bags is None:
                 features = self.backbone(self._lent(image, with_image), met)
             else:
-                features = self.backbone(bags.flat(image), met)
+                there = None if with_image is None else bags.of_slices(with_image)
+                features = self.backbone(self._lent(bags.flat(image), there), met)
         joined = features
         if self.pool is not None and bags is not None and features is not None:
             joined, weights = self.pool(bags.padded(features), bags.mask, clinical and clinical.vector)

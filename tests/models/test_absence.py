@@ -185,3 +185,17 @@ def test_scans_whose_slices_are_joined_may_lack_them_too(fusion: str) -> None:
         torch.testing.assert_close(found[:1], even[:1])
         torch.testing.assert_close(found[1:2], even[1:2])
         torch.testing.assert_close(found[2:], model(image[2:, :3], None))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_with_a_pool_slices_of_an_absent_scan_say_nothing(training: bool) -> None:
+    """Not even by the statistics of batch normalisation: slices of scans that are there take their place."""
+    model = model_of("rbca+attention").train(training)
+    slices = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1], [1, 0, 0]], dtype=torch.bool)
+    of_slice = PRESENT[:, 0].repeat_interleave(slices.sum(dim=1))
+    image, columns = torch.randn(12, 1, 32, 32), torch.randn(B, F)
+    noise = torch.where(of_slice[:, None, None, None], image, torch.full_like(image, 77.0))
+    with torch.no_grad():
+        found = model(image, columns, PRESENT, slices=slices)
+        torch.testing.assert_close(model(noise, columns, PRESENT, slices=slices), found, atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(model(image, columns, slices=slices), found, atol=1e-4)

@@ -52,7 +52,7 @@ class Gathered:
     @cached_property
     def scans(self) -> ScanRows:
         """Which rows are slices of one scan."""
-        return ScanRows(self.store.rows["scan"].tolist())
+        return ScanRows(self.rows["scan"].tolist())
 
     @cached_property
     def images(self) -> Images:

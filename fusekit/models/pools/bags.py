@@ -47,6 +47,10 @@ class Bags:
             return clinical[:, None].expand(*self.mask.shape, -1).flatten(0, 1)
         return clinical.repeat_interleave(self.mask.sum(dim=1), dim=0)
 
+    def of_slices(self, present: Tensor) -> Tensor:
+        """What is known of the scans (B,), for each of their slices (T,)."""
+        return self.each(present[:, None])[:, 0]
+
     def padded(self, features: ImageFeatures) -> ImageFeatures:
         """Features (T, ...) -> (B * N, ...), zeros for slices that a scan does not have."""
         if self.even:
