@@ -91,3 +91,8 @@ def censoring(labels: np.ndarray) -> Curve:
 def numbers_at_risk(labels: np.ndarray, when: np.ndarray) -> np.ndarray:
     """How many are still followed and without the event just before each of times (T,)."""
     return np.asarray((times_of(labels)[None] >= np.asarray(when)[:, None]).sum(axis=1))
+
+
+def followed(labels: np.ndarray, subjects: np.ndarray, horizon: float) -> int:
+    """How many subjects are known to have no event up to a horizon; labels and subjects (N,)."""
+    return len(np.unique(subjects[times_of(labels) > horizon]))

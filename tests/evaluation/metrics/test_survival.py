@@ -128,3 +128,24 @@ def test_equal_arms_are_called_different_as_often_as_five_in_a_hundred() -> None
         arms = {"a": [first.assign(risk=a)], "b": [first.assign(risk=b)]}
         found.append(compare_arms(arms).query("measure == 'uno-c'")["p"].iloc[0])
     assert 0.01 < np.mean(np.array(found) < 0.05) < 0.10
+
+
+@pytest.mark.parametrize("name", ["time-auc", "integrated-brier"])
+def test_limits_at_horizons_are_given_where_enough_subjects_are_followed(name: str) -> None:
+    """Five beyond the last horizon, not five scans; for areas also a fifth that is not censored."""
+    draw = np.random.default_rng(0)
+    metric = catalog().metrics.make(name).reading(["risk", "survival_12", "survival_36"])
+    said = np.column_stack([draw.uniform(size=40), draw.uniform(0.5, 1, 40), draw.uniform(0, 0.5, 40)])
+    times, seen = draw.uniform(1, 35, 40), np.arange(40) % 20 == 0
+    for beyond, given in ((4, False), (5, True)):
+        labels = labelled(np.where(np.arange(40) < beyond, 50.0, times), seen & (np.arange(40) >= beyond))
+        low, high = metric.interval(labels, said, np.arange(40))
+        if name == "integrated-brier":
+            assert np.isfinite([low, high]).all() == given
+        else:
+            assert np.isnan(low)  # most of the others are censored before
+        few = labelled(np.where(np.arange(40) < beyond, 50.0, times), np.arange(40) >= beyond)
+        assert np.isfinite(metric.interval(few, said, np.arange(40))).all() == given
+    names = np.where(np.arange(40) < 5, 0, np.arange(40))  # five scans of one subject
+    assert np.isnan(metric.interval(few, said, names)).all()
+    assert np.isfinite(metric.value(few, said))
