@@ -22,7 +22,6 @@ from fusekit.evaluation.survival.brier import brier_terms, integrated
 from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shares, uno
 from fusekit.evaluation.survival.kaplan_meier import censoring, followed, log_parts, survival
 
-
 #: Subjects that are followed beyond the last horizon, for limits of what looks at horizons: with fewer, limits held 40
 #: to 90 in 100 truths (docs/how-to/predict-a-time.md).
 FOLLOWED = 5
