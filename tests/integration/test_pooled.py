@@ -94,7 +94,8 @@ def test_scans_may_lack_their_image_or_their_table(task: Path, tmp_path: Path) -
     tested = run.predictions.set_index("subject")["p_1"]
     bundle = fusekit.load(run.folder)
     people = pd.read_csv(task.parent / "people.csv", dtype=str).set_index("id")
-    for subject, available in cohort.loc[tested.index].items():
+    for subject in tested.index:
+        available = cohort[subject]
         shown = {"age": people.loc[[subject], "age"].to_list(), "image": [str(task.parent / f"{subject}.nii")]}
         gone = {"image alone": "age", "table alone": "image"}.get(str(available))
         given = pd.DataFrame({name: [""] if name == gone else own for name, own in shown.items()})
