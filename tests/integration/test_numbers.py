@@ -13,6 +13,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 import fusekit
 from fusekit import Number, Run
 from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.evaluation import Rule
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 from tests.experiment.people import write_numbers
@@ -102,6 +103,20 @@ def test_predict_and_evaluate_from_the_command_line(
     assert Run(out).metrics.set_index(["level", "metric"]).loc[("subject", "mae"), "subjects"] == 29
 
 
+def test_a_search_keeps_the_trial_with_the_best_r2_of_the_subjects_set_aside(toml: Path, tmp_path: Path) -> None:
+    wide: dict[str, Any] = {"search": {"lr": "1e-5..1e-2:log"}, "trials": 2, "validation": 0.4}
+    quick = {**SMALL, "fusion": "clinical-only", "explain": "none", "ship": "none"}
+    run = fusekit.run(str(toml), out=tmp_path / "run", progress=Quiet(), **quick, **wide)
+    evaluation, aside = run.manifest["evaluation"], run.validation
+    assert aside is not None
+    for fold, trials in evaluation["search"].items():
+        best = max(trials, key=lambda trial: trial["validation_r2"])
+        people = Rule().subjects(aside[aside["fold"] == int(fold)])
+        assert r2_score(people["label"], people["predicted"]) == pytest.approx(best["validation_r2"])
+        assert evaluation["choice"][fold] == best["choice"]
+        assert not set(people["subject"]) & set(run.subjects.query(f"fold == {fold}")["subject"])
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -112,7 +127,6 @@ def test_predict_and_evaluate_from_the_command_line(
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and numbers has none"),
         ({"aggregate": "vote"}, "'vote' joins probabilities, and a number is predicted"),
         ({"select": "auc"}, "--select auc does not choose among predictions of number"),
-        ({"search": {"lr": (1e-3, 1e-4)}}, "--search chooses by the AUC"),
         ({"options": {"training": {"sampler": "balanced"}}}, "sampler=balanced is for classes"),
     ],
 )

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sksurv.metrics import concordance_index_ipcw
+from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 from sksurv.util import Surv
 
 import fusekit
 from fusekit import Run, TimeToEvent
 from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.evaluation import Rule
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 from tests.experiment.people import write_times
@@ -120,6 +121,23 @@ def test_predict_evaluate_and_report_from_the_command_line(
     assert "could not" not in said
 
 
+def test_a_search_keeps_the_trial_with_the_best_concordance_of_the_subjects_set_aside(
+    toml: Path, tmp_path: Path
+) -> None:
+    wide: dict[str, Any] = {"search": {"lr": [1e-4, 1e-2]}, "validation": 0.4}
+    quick = {**SMALL, "fusion": "clinical-only", "explain": "none", "ship": "none"}
+    run = fusekit.run(str(toml), out=tmp_path / "run", progress=Quiet(), **quick, **wide)
+    evaluation, aside = run.manifest["evaluation"], run.validation
+    assert aside is not None
+    for fold, trials in evaluation["search"].items():
+        best = max(trials, key=lambda trial: trial["validation_harrell-c"])
+        people = Rule().subjects(aside[aside["fold"] == int(fold)])
+        times, events = times_of(people["label"].to_numpy()), events_of(people["label"].to_numpy())
+        found = concordance_index_censored(events & (times <= 36), np.minimum(times, 36), people["risk"])[0]
+        assert best["validation_harrell-c"] == pytest.approx(found)
+        assert evaluation["choice"][fold] == best["choice"]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -129,7 +147,6 @@ def test_predict_evaluate_and_report_from_the_command_line(
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and times has none"),
         ({"aggregate": "vote"}, "'vote' joins probabilities, and survival is predicted"),
         ({"select": "auc"}, "--select auc does not choose among predictions of time_to_event: harrell-c does"),
-        ({"search": {"lr": (1e-3, 1e-4)}}, "--search chooses by the AUC, and this task predicts the time to an event"),
         ({"options": {"training": {"sampler": "balanced"}}}, "sampler=balanced is for classes, and this task predicts"),
     ],
 )
