@@ -12,8 +12,8 @@ from scipy.special import logit
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Ordered
+from fusekit.data.target.classes import log_odds
 from fusekit.explain.attribution import attribute
-from fusekit.explain.target import log_odds
 from fusekit.models import ConcatHead, MLPEncoder
 from tests.explain.conftest import Cohort, bundle_of, encoding_of, make_model
 
@@ -39,7 +39,7 @@ def test_shares_of_ordered_classes_sum_to_the_difference_in_their_own_log_odds(b
     columns = torch.from_numpy(bundle.encode(both.table.iloc[:6]))
     assert bundle.encoding is not None
     asked = np.array([0, 1, 2, 0, 1, 2])
-    how: dict[str, Any] = {"target": asked, "to_logits": target.logits}
+    how: dict[str, Any] = {"target": asked, "score": target.explained}
     shares = attribute(bundle.model, bundle.encoding, image, columns, steps=200, **how)
     with torch.no_grad():
         p = [

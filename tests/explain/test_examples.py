@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Classes
 from fusekit.explain.examples import choose_examples, evenly_spread
 
 
@@ -15,10 +16,10 @@ def test_surest_right_and_wrong_of_each_class_of_distinct_subjects() -> None:
     table = pd.DataFrame(
         {"row": range(8), "subject": subjects, "scan": subjects, "label": labels, "p_0": 1 - np.array(p), "p_1": p}
     )
-    found = choose_examples(table, count=8)
+    found = choose_examples(table, Classes(("no", "yes")), count=8)
     assert found["row"].tolist() == [1, 2, 3, 7, 5, 6]  # class 1 right, wrong, wrong; class 0 right, right, wrong
     assert found["kind"].tolist() == ["right", "wrong", "wrong", "right", "right", "wrong"]
-    assert len(choose_examples(table, count=4)) == 4
+    assert len(choose_examples(table, Classes(("no", "yes")), count=4)) == 4
 
 
 def test_middles_of_equal_parts() -> None:

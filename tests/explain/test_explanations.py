@@ -81,9 +81,9 @@ def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
     assert len(np.load(folder / "what_if.npy")) == len(answers)
     assert set(answers["column"]) <= {"NOISE", "DECISIVE", "SEX", "OTHER"}
     means = read(folder, "mean_map")
-    assert means["class"].tolist() == ["well", "well", "ill", "ill"]
+    assert means["name"].tolist() == ["well", "well", "ill", "ill"]
     for number, group in means.iterrows():
-        chosen = (both.rows["label"] == group["label"]) & (both.rows["slice"] == 7 + group["position"])
+        chosen = (both.rows["label"] == group["group"]) & (both.rows["slice"] == 7 + group["position"])
         mean = both.images[chosen.to_numpy()].mean(axis=0)
         np.testing.assert_array_equal(np.load(folder / "mean_image.npy")[number], np.rint(mean))
     assert set(read(folder, "gates")["site"]) == {"second", "third"}

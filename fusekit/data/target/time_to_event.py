@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.target.follow_up import events_of, labelled, summed_hazard, surprise, times_of
-from fusekit.data.target.target import SMALLEST, Target
+from fusekit.data.target.target import SMALLEST, Meaning, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TimeToEvent(Target):
     kind: ClassVar[str] = "time_to_event"
     objective: ClassVar[str] = "hazards"
     select: ClassVar[str] = "harrell-c"
-    explained: ClassVar[bool] = False
+    part: ClassVar[str] = "group"
     schema: ClassVar[Mapping[str, type]] = {"label": float, RISK: float, f"{SURVIVAL}*": float}
 
     def __post_init__(self) -> None:
@@ -174,6 +174,31 @@ class TimeToEvent(Target):
         mean = torch.where(level, 1 + lost / 2, torch.expm1(lost) / torch.where(level, -1.0, lost))
         restricted = (before * mean) @ lost.new_tensor(widths)
         return torch.cat([(1 - restricted / self.last).clamp(0, 1)[:, None], survival], dim=1)
+
+    def explained(self, outputs: Tensor, of: int | Tensor = 0) -> Tensor:
+        """Logarithm of the cumulative hazard up to the last horizon, log(-log S).
+
+        Where hazards are proportional, it is a sum over the inputs, and a value's share is its log hazard ratio,
+        whatever the horizon; survival and risk are bounded, so shares of them depend on all other values.
+        """
+        from torch.nn.functional import softplus
+
+        return softplus(outputs).sum(dim=1).clamp_min(SMALLEST).log()  # -log S is the sum of -log(1 - h)
+
+    def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
+        """The same, of survival at the last horizon."""
+        return np.asarray(np.log(-np.log(np.clip(answers[:, -1], SMALLEST, 1 - SMALLEST))))
+
+    def meaning(self, of: int | None = None) -> Meaning:
+        """The hazard, with survival at the last horizon beside it."""
+        until = f"{self.last:g} {self.unit}".rstrip()
+        return Meaning(
+            f"a higher risk of {self.name}",
+            f"log cumulative hazard of {self.name} up to {until}",
+            f"S({until})",
+            self.columns[-1],
+            note=f" S({until}) is the predicted chance to have no {self.name} up to then.",
+        )
 
     @property
     def grid(self) -> tuple[float, ...]:
