@@ -114,7 +114,7 @@ class Number(Target):
 
     def meaning(self, of: int | None = None) -> Meaning:
         """Name and unit."""
-        return Meaning(f"a higher {self.name}", self.title, self.name, "predicted", is_share=False)
+        return Meaning(f"a higher {self.name}", self.title, f"predicted {self.name}", "predicted", is_share=False)
 
     def fit(self, scans: pd.DataFrame) -> Number:
         """Mean and standard deviation over subjects, each counted once."""

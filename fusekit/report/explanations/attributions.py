@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fusekit.report.drawing.palette import ARM_MARKERS, COLOURS, GREY
-from fusekit.report.drawing.panels import legend_below, rows
+from fusekit.report.drawing.panels import legend_below, legend_columns, rows
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.formatting import shortened
@@ -24,7 +24,7 @@ def attributions(own: Explained) -> Iterator[Picture]:
     table["size"] = table["attribution"].abs()
     sizes = table.groupby("column")["size"].mean().sort_values(ascending=False, kind="stable")[:MOST_COLUMNS]
     of, places = own.meaning_of(table).scale, {column: k for k, column in enumerate(sizes.index)}
-    table = table[table["column"].isin(sizes.index)]
+    table, columns = table[table["column"].isin(sizes.index)], legend_columns(own.groups)
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -42,7 +42,7 @@ def attributions(own: Explained) -> Iterator[Picture]:
             )  # fmt: skip
         rows(axes, [shortened(column, 24) for column in places])
         axes.set_xlabel(f"attribution: {of}")
-        legend_below(axes, columns=len(own.groups))
+        legend_below(axes, columns=columns)
 
     said = ", ".join(f"{column} {size:.2f}" for column, size in sizes.items())
     yield own.draw(
@@ -53,7 +53,7 @@ def attributions(own: Explained) -> Iterator[Picture]:
         f"mean: what each value adds to the {of}. Grey bars: mean size over subjects.",
         alt=f"Mean size of the attribution: {said}.",
         table=table.drop(columns=["subject", "value"], errors="ignore"),
-        height=0.3 * len(sizes) + 1.1,
+        height=0.3 * len(sizes) + 0.93 + 0.17 * -(-len(own.groups) // columns),
     )
 
 
@@ -63,7 +63,7 @@ def gates(own: Explained) -> Iterator[Picture]:
     if table is None:
         return
     places = {site: k for k, site in enumerate(table["site"].unique())}
-    groups = sorted(set(table["group"]))
+    groups, columns = sorted(set(table["group"])), legend_columns(own.groups)
     shifts = np.linspace(-0.18, 0.18, len(groups)) if len(groups) > 1 else np.zeros(1)
 
     def paint(figure: Figure) -> None:
@@ -77,7 +77,7 @@ def gates(own: Explained) -> Iterator[Picture]:
             axes.plot(part["median"], heights, linestyle="none", marker=marker, color=colour, label=name)
         rows(axes, [shortened(site, 24) for site in places])
         axes.set_xlabel("gate (factor on a channel)")
-        legend_below(axes, columns=len(own.groups))
+        legend_below(axes, columns=columns)
 
     middle = table.groupby("group")["median"].median()
     said = ", ".join(f"{own.groups[int(str(group))]} {value:.3f}" for group, value in middle.items())
@@ -89,5 +89,5 @@ def gates(own: Explained) -> Iterator[Picture]:
         "median over channels, line: from the 5th to the 95th percentile of channels.",
         alt=f"Median gate over all sites: {said}.",
         table=table,
-        height=0.27 * len(places) + 1.1,
+        height=0.27 * len(places) + 0.93 + 0.17 * -(-len(own.groups) // columns),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import COLOURS, GREY
-from fusekit.report.drawing.panels import legend_below
+from fusekit.report.drawing.panels import legend_below, legend_columns
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.attributions import MARKERS
 from fusekit.report.explanations.folder import Explained
@@ -25,7 +25,7 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
         return
     table = along(table)
     means = table.groupby(["group", "part"], as_index=False).agg(along=("along", "mean"), times=("times", "mean"))
-    scans = table["scan"].nunique()
+    scans, columns = table["scan"].nunique(), legend_columns(own.groups)
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -39,7 +39,7 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
             axes.plot(part["along"], part["times"], color=colour, marker=marker, label=own.groups[group])
         axes.set(xlim=(0, 1), xlabel="from the scan's first slice to its last", ylabel="weight / equal weight")
         axes.set_ylim(0, max(1.5, 1.05 * float(table["times"].max())))
-        legend_below(axes, columns=len(own.groups))
+        legend_below(axes, columns=columns)
 
     highest = means.loc[means.groupby("group")["times"].idxmax()]
     said = "; ".join(
@@ -55,7 +55,7 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
         f"{own.target.part}.",
         alt=f"Highest mean weights: {said}.",
         table=means,
-        height=2.8,
+        height=2.63 + 0.17 * -(-len(own.groups) // columns),
     )
 
 

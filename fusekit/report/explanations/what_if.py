@@ -115,7 +115,7 @@ def mean_maps(own: Explained) -> Iterator[Picture]:
                     show(axes, pictures[at], heat[at] / largest, own.plane)
                     place = f"mean of {row['subjects']}" if kind == "mean" else f"template, {row['template_mm']:.0f} mm"
                     axes.set_title(
-                        f"{shortened(own.groups[group], 20)}\n{place}", fontsize=8, fontweight="normal", loc="center"
+                        f"{shortened(own.groups[group], 26)}\n{place}", fontsize=8, fontweight="normal", loc="center"
                     )
         scale(figure.add_subfigure(parts[1]), "0", f"{largest:.2f}", f"mean weight that speaks for {own.meaning.more}")
 

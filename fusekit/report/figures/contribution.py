@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def shapley(evidence: Evidence) -> Iterator[Picture]:
                     forest(axes, place, limits_of(row), style)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [shortened(arm, 18) for arm in styles])
-            axes.set(xlabel=_of(evidence, worth.gained))
+            axes.set(xlabel=fill(_of(evidence, worth.gained), 30))
             axes.set_title(modality)
 
     said = "; ".join(f"{r['arm']}, {r['modality']}: {with_interval(*limits_of(r))}" for r in records(table))
@@ -89,7 +90,8 @@ def missingness(evidence: Evidence) -> Iterator[Picture]:
     together = len(lines) <= TOGETHER
     lowest, highest = float(np.nanmin(table[["low", "value"]])), float(np.nanmax(table[["high", "value"]]))
     known = not np.isnan(worth.chance)
-    limits = (min(0.45, lowest) - 0.02, 1.02) if known else (0.0, 1.05 * highest)
+    margin = (highest - lowest) / 5
+    limits = (min(0.45, lowest) - 0.02, 1.02) if known else (max(0.0, lowest - margin), highest + margin)
 
     def finish(axes: Axes) -> None:
         if known:
@@ -151,8 +153,8 @@ def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> P
         paint,
         title=title,
         caption=f"{lost[0].upper()}{lost[1:]} on held-out subjects when an input is left out (its training mean "
-        "instead) or shuffled (another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does not read an "
-        "input loses nothing by it.",
+        "instead) or shuffled (another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does "
+        "not read an input loses nothing by it.",
         alt=f"{lost[0].upper()}{lost[1:]}: {said}.",
         table=table,
         height=-(-len(styles) // 2) * (ROW * len(conditions) + 0.45) + 0.7,
