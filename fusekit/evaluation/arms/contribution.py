@@ -127,8 +127,8 @@ def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> tuple[list[_Fold
             scores.setdefault(fold, {}).setdefault(condition, {})[seed] = answers[rows]
         if any(seed not in scores[fold].get(AS_IS, {}) for fold in first):
             raise DataError(f"ablations: the condition {AS_IS!r} is missing, with which all others are compared.")
-    folds = [_Fold(first[fold][1], scores[fold]) for fold in sorted(first)]
-    return folds, worth_of(predicted_columns(tables[0]))
+    found = [_Fold(first[fold][1], scores[fold]) for fold in sorted(first)]
+    return found, worth_of(predicted_columns(tables[0]))
 
 
 def _curves(folds: list[_Fold], worth: Worth, wanted: Iterable[str] | None = None) -> dict[str, _Curve]:

@@ -56,12 +56,13 @@ def uno_weights(labels: np.ndarray, last: float) -> np.ndarray:
     times = times_of(labels)
     cases = events_of(labels) & (times < last)
     followed = censoring(labels).at(times, before=True)
-    return np.divide(1.0, followed**2, out=np.zeros(len(times)), where=cases)
+    weights: np.ndarray = np.divide(1.0, followed**2, out=np.zeros(len(times)), where=cases)
+    return weights
 
 
 def beyond(labels: np.ndarray) -> np.ndarray:
     """Times (n,) before which each subject is known to have no event: who is censored then has outlived it."""
-    return np.where(events_of(labels), times_of(labels), np.nextafter(times_of(labels), np.inf))
+    return np.asarray(np.where(events_of(labels), times_of(labels), np.nextafter(times_of(labels), np.inf)))
 
 
 def auc_at(horizon: float) -> Share:
