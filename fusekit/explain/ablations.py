@@ -127,7 +127,7 @@ def _conditions(
 
 def _subjects(rule: Rule, rows: pd.DataFrame, name: str, predicted: pd.DataFrame) -> pd.DataFrame:
     """Join slices and scans; a single line of predictions is everybody's, to the last bit."""
-    table, names = rows[["subject", "scan", "fold", "label"]].copy(), list(predicted)
+    table, names = rows[["subject", "scan", "fold", "label"]].copy(), list(map(str, predicted))
     table[names] = np.broadcast_to(predicted.to_numpy(), (len(rows), len(names)))
     subjects = rule.subjects(table).assign(condition=name)
     if len(predicted) == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,7 +48,7 @@ def mae(table: pd.DataFrame, condition: str) -> float:
 
 def test_numbers_lose_as_much_as_their_error_rises() -> None:
     table = numbers()
-    found = contribution(table).set_index("condition")
+    found: Any = contribution(table).set_index("condition")
     for condition in CONDITIONS:
         assert found.loc[condition, "value"] == pytest.approx(mae(table, condition))
         assert found.loc[condition, "drop"] == pytest.approx(mae(table, condition) - mae(table, "as-is"))
@@ -120,7 +122,7 @@ def test_times_have_shares_above_chance_and_paired_limits() -> None:
         tables.append(pd.DataFrame({"fold": 0, "condition": condition, "subject": [f"s{n:03}" for n in range(120)],
                                     "label": labels, **dict.fromkeys(RISKS[1:], 1 - said), "risk": said}))  # fmt: skip
     table = pd.concat(tables, ignore_index=True)
-    found = contribution(table).set_index("condition")
+    found: Any = contribution(table).set_index("condition")
     assert found.loc["both:drop", "value"] == 0.5
     assert (found["low"] <= found["drop"]).all()
     assert (found["drop"] <= found["high"]).all()
