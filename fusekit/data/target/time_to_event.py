@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Column of the risk; those of survival begin so, and end with the horizon.
 RISK, SURVIVAL = "risk", "survival_"
 
+#: Cumulative hazards below, and survival this close to 0 and 1, are as single precision rounds them: certain.
+_LEAST = 2.0**-24
+
 #: Subjects with an event that each stratum of folds has, or more.
 _FEWEST = 10
 #: Of log hazard ratios.
@@ -183,11 +186,11 @@ class TimeToEvent(Target):
         """
         from torch.nn.functional import softplus
 
-        return softplus(outputs).sum(dim=1).clamp_min(SMALLEST).log()  # -log S is the sum of -log(1 - h)
+        return softplus(outputs).sum(dim=1).clamp_min(_LEAST).log()  # -log S is the sum of -log(1 - h)
 
     def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
         """The same, of survival at the last horizon."""
-        return np.asarray(np.log(-np.log(np.clip(answers[:, -1], SMALLEST, 1 - SMALLEST))))
+        return np.asarray(np.log(-np.log(np.clip(answers[:, -1], _LEAST, 1 - _LEAST))))
 
     def meaning(self, of: int | None = None) -> Meaning:
         """The hazard, with survival at the last horizon beside it."""
