@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
-from fusekit.data.target.time_to_event import RISK, events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.evaluation.predictions import horizons_of, outputs_of
 

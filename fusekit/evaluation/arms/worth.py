@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusekit.data.target.time_to_event import events_of, times_of
+from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.evaluation.predictions import NUMBER, POSITIVE, horizons_of
 from fusekit.evaluation.survival.concordance import beyond, uno_weights
 

@@ -10,7 +10,7 @@ import pytest
 from sksurv.metrics import concordance_index_ipcw
 from sksurv.util import Surv
 
-from fusekit.data.target.time_to_event import events_of, labelled, times_of
+from fusekit.data.target.follow_up import events_of, labelled, times_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
 from fusekit.evaluation.arms.worth import worth_of
 

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusekit.data import TimeToEvent
-from fusekit.data.target.time_to_event import labelled
+from fusekit.data.target.follow_up import labelled
 from fusekit.evaluation import Rule
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.figures.survival.horizons import at_horizons, calibrated, calibration
