@@ -159,16 +159,11 @@ class TimeToEvent(Target):
     def answers(self, outputs: Tensor) -> Tensor:
         """Logits of hazards (B, W), or log hazard ratios (B, 1) -> risk and survival at the horizons (B, 1 + H)."""
         import torch
-        from torch.nn.functional import softplus
 
         ends = np.asarray(self.grid)
         widths = np.diff(ends, prepend=0)
+        lost = self._lost(outputs)
         share = np.clip((np.asarray(self.horizons)[None] - (ends - widths)[:, None]) / widths[:, None], 0, 1)
-        if self.proportional:
-            summed = self.hazard or (widths / self.last).tolist()
-            lost = -outputs.clamp(-_LARGEST, _LARGEST).exp() * outputs.new_tensor(summed)
-        else:
-            lost = -softplus(outputs)  # log(1 - h)
         survival = (lost @ lost.new_tensor(share)).exp()
         after = lost.cumsum(dim=1).exp()
         before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], dim=1)
@@ -178,15 +173,22 @@ class TimeToEvent(Target):
         restricted = (before * mean) @ lost.new_tensor(widths)
         return torch.cat([(1 - restricted / self.last).clamp(0, 1)[:, None], survival], dim=1)
 
+    def _lost(self, outputs: Tensor) -> Tensor:
+        """Outputs (B, W) -> logarithms of the chance to pass each interval (B, intervals), log(1 - h)."""
+        from torch.nn.functional import softplus
+
+        if not self.proportional:
+            return -softplus(outputs)
+        summed = self.hazard or (np.diff(self.grid, prepend=0) / self.last).tolist()
+        return -outputs.clamp(-_LARGEST, _LARGEST).exp() * outputs.new_tensor(summed)
+
     def explained(self, outputs: Tensor, of: int | Tensor = 0) -> Tensor:
         """Logarithm of the cumulative hazard up to the last horizon, log(-log S).
 
         Where hazards are proportional, it is a sum over the inputs, and a value's share is its log hazard ratio,
         whatever the horizon; survival and risk are bounded, so shares of them depend on all other values.
         """
-        from torch.nn.functional import softplus
-
-        return softplus(outputs).sum(dim=1).clamp_min(_LEAST).log()  # -log S is the sum of -log(1 - h)
+        return (-self._lost(outputs).sum(dim=1)).clamp_min(_LEAST).log()
 
     def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
         """The same, of survival at the last horizon."""

@@ -187,6 +187,9 @@ def test_what_is_explained_is_the_log_hazard_so_that_proportional_hazards_add_up
     np.testing.assert_allclose(found - found[0], [0.0, 0.7, -1.3], atol=1e-12)
     np.testing.assert_allclose(found[0], np.log(-np.log(np.prod(1 - baseline))))
     np.testing.assert_allclose(target.explained_answers(target.answers(outputs).numpy()), found)
+    one = replace(RATIOS, hazard=(0.1, 0.3, 0.2))
+    found = one.explained(torch.tensor([[0.0], [0.7], [-1.3]], dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(found, np.log(0.6) + np.array([0.0, 0.7, -1.3]))
     certain = target.explained_answers(np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]))
     assert np.isfinite(certain).all()
     assert certain[0] < -15 < 2 < certain[1]
