@@ -43,7 +43,7 @@ def choose_examples(
     kinds = ("right", "wrong") if "called" in judged else ("near", "far")
     table = judged.sort_values("clear", ascending=False, kind="stable").drop_duplicates(["subject", "kind"])
     groups = sorted(set(table["group"]), reverse=True)
-    each = max(1, count // (2 * max(len(target.classes), len(groups))))
+    each = max(1, count // (2 * max(1, len(target.classes), len(groups))))
     taken: set[str] = set()
     parts = [table.head(0)]
     for group in groups:

@@ -152,15 +152,16 @@ class _Explanations:
     def maps(self, template: str | None) -> None:
         """Write maps of the examples, and the mean maps of the groups."""
         fold, examples = self.fold, pd.Index(self.examples["row"])
-        image, columns = self._inputs(examples[:1])
+        image, columns = self._inputs(fold.rows.index[:1])
         assert image is not None
         self.place, size = deepest(self.model, image, columns)
         self.facts |= {"site": self.place, "map_size": list(size)}
-        maps = self._maps(examples, "maps of examples")
-        self.examples["maximum"] = maps.maxima.cpu().numpy()
-        shown, kept = middle(fold.images[examples.to_numpy()], 2), middle(maps.maps.cpu().numpy(), 1)
-        np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
-        np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
+        if len(examples):  # of times there may be no one whose outcome is known
+            maps = self._maps(examples, "maps of examples")
+            self.examples["maximum"] = maps.maxima.cpu().numpy()
+            shown, kept = middle(fold.images[examples.to_numpy()], 2), middle(maps.maps.cpu().numpy(), 1)
+            np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
+            np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
         scans = fold.rows["scan"].drop_duplicates()
         chosen = scans.iloc[np.linspace(0, len(scans) - 1, min(len(scans), self.extent.scans)).round().astype(int)]
         spread = evenly_spread(fold.grouped[fold.grouped["scan"].isin(chosen)], self.extent.slices)
