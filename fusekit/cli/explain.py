@@ -97,7 +97,7 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
         warn_synthetic(console)
     names = bundle.classes or bundle.target.columns
     said = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found.predicted.values(), strict=True))
-    console.print(f"{_of(found).removeprefix('the ')}: {said}")
+    console.print(f"{_of(found).removeprefix('the ')}: {said}{'.' * bool(found.meaning.note)}{found.meaning.note}")
     if found.weights is not None:
         first = found.weights.sort_values("weight", ascending=False, kind="stable").head(3)
         heaviest = ", ".join(f"{line.slice} ({line.weight:.0%})" for line in first.itertuples())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ def patient_figure(path: Path, title: str, found: Patient) -> None:
     heights = [2.6, *[1.6] * len(asked), *[1.1] * (found.weights is not None)]
     figure = blank(11, sum(heights) * 1.45 + 0.5)
     figure.suptitle(title, fontsize=12, fontweight="bold")
+    if found.meaning.note:
+        figure.supxlabel(found.meaning.note.strip(), fontsize=8)
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     panels = [] if found.image is None else panels_of(found.image, found.channels)
     pictures = max(2, len(panels) + 1)
@@ -103,7 +106,7 @@ def _bars(axes: Axes, attributions: pd.DataFrame, of: str, method: str) -> None:
     axes.set_yticks(range(len(top)), names, fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
-    axes.set_xlabel(f"adds to the {of}, against the training mean", fontsize=8)
+    axes.set_xlabel(fill(f"adds to the {of}, against the training mean", 60), fontsize=8)
     axes.set_title(f"what the values add ({method})", fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
