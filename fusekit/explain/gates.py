@@ -33,25 +33,25 @@ def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -
 
 
 def gate_table(model: FusionModel, gates: dict[int, np.ndarray], rows: pd.DataFrame) -> pd.DataFrame:
-    """Summarise gates by site and class.
+    """Summarise gates by site and group of subjects: their class, or what ``Fold.groups`` has.
 
     Args:
         gates: site -> (N, G), a line per slice.
-        rows: N lines: subject, label.
+        rows: N lines: subject, group.
 
     Returns:
-        One row per site and class: site, stage, channels (G), label, subjects; low, median, high: 5 %, 50 % and 95 %
-        quantiles over channels of the class's mean gate (slices averaged within subjects); spread: the median over
-        channels of the standard deviation between the class's subjects.
+        One row per site and group: site, stage, channels (G), group, subjects; low, median, high: 5 %, 50 % and 95 %
+        quantiles over channels of the group's mean gate (slices averaged within subjects); spread: the median over
+        channels of the standard deviation between the group's subjects.
     """
     assert model.backbone is not None
     lines = []
     for site, values in gates.items():
-        by_subject = pd.DataFrame(values).groupby([rows["label"].to_numpy(), rows["subject"].to_numpy()]).mean()
-        for label, subjects in by_subject.groupby(level=0):
+        by_subject = pd.DataFrame(values).groupby([rows["group"].to_numpy(), rows["subject"].to_numpy()]).mean()
+        for group, subjects in by_subject.groupby(level=0):
             quantiles = np.quantile(subjects.mean().to_numpy(), [0.05, 0.5, 0.95])
             spread = float(np.median(subjects.std(ddof=0).to_numpy()))
             place = model.backbone.sites[site]
-            lines.append((place.name, place.stage, values.shape[1], label, len(subjects), *quantiles, spread))
-    columns = ["site", "stage", "channels", "label", "subjects", "low", "median", "high", "spread"]
+            lines.append((place.name, place.stage, values.shape[1], group, len(subjects), *quantiles, spread))
+    columns = ["site", "stage", "channels", "group", "subjects", "low", "median", "high", "spread"]
     return pd.DataFrame(lines, columns=columns)

@@ -46,8 +46,8 @@ def test_other_models_have_none(both: Cohort) -> None:
 
 def test_the_table_summarises_subjects_not_slices(injected: Bundle) -> None:
     gates = {1: np.array([[0.5, 0.7], [0.7, 0.9], [0.8, 0.6], [1.0, 0.6]])}
-    rows = pd.DataFrame({"subject": ["a", "a", "b", "c"], "label": [0, 0, 1, 1]})
-    found: Any = gate_table(injected.model, gates, rows).set_index("label")
+    rows = pd.DataFrame({"subject": ["a", "a", "b", "c"], "group": [0, 0, 1, 1]})
+    found: Any = gate_table(injected.model, gates, rows).set_index("group")
     assert found["site"].tolist() == ["third", "third"]
     assert found["subjects"].tolist() == [1, 2]
     np.testing.assert_allclose(found["median"], [0.7, 0.75])
