@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.target.follow_up import events_of, labelled, summed_hazard, surprise, times_of
+from fusekit.data.target.intervals import ends_at_quantiles, passed, risk_and_survival
 from fusekit.data.target.target import SMALLEST, Meaning, Target
 from fusekit.errors import DataError, first_ten
 
@@ -158,20 +159,7 @@ class TimeToEvent(Target):
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Logits of hazards (B, W), or log hazard ratios (B, 1) -> risk and survival at the horizons (B, 1 + H)."""
-        import torch
-
-        ends = np.asarray(self.grid)
-        widths = np.diff(ends, prepend=0)
-        lost = self._lost(outputs)
-        share = np.clip((np.asarray(self.horizons)[None] - (ends - widths)[:, None]) / widths[:, None], 0, 1)
-        survival = (lost @ lost.new_tensor(share)).exp()
-        after = lost.cumsum(dim=1).exp()
-        before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], dim=1)
-        # Mean of an exponential curve within an interval; where it is level, (1 - S) / -log S has the limit 1.
-        level = lost > -1e-4
-        mean = torch.where(level, 1 + lost / 2, torch.expm1(lost) / torch.where(level, -1.0, lost))
-        restricted = (before * mean) @ lost.new_tensor(widths)
-        return torch.cat([(1 - restricted / self.last).clamp(0, 1)[:, None], survival], dim=1)
+        return risk_and_survival(self._lost(outputs), self.grid, self.horizons)
 
     def _lost(self, outputs: Tensor) -> Tensor:
         """Outputs (B, W) -> logarithms of the chance to pass each interval (B, intervals), log(1 - h)."""
@@ -243,22 +231,13 @@ class TimeToEvent(Target):
         return surprise(self.scaled(labels), self._hazards(answers))
 
     def fit(self, scans: pd.DataFrame) -> TimeToEvent:
-        """Intervals between quantiles of the training subjects' times of events, each subject counted once.
-
-        Where events share their times, as at visits, quantiles coincide: the longest intervals are halved instead.
-        """
+        """Intervals between quantiles of the training subjects' times of events, each subject counted once."""
         labels = scans.groupby("subject")["label"].first().to_numpy(dtype=float)
         seen = labels[self._seen(labels)]
         if not len(seen):
             raise DataError(f"no training subject has {self.name} up to {self.last:g}; there is nothing to learn.")
-        most = _STEPS if self.proportional else self.intervals
-        inner = np.quantile(seen, np.arange(1, most) / most, method="inverted_cdf")
-        ends = sorted({float(end) for end in inner if 0 < end < self.last} | {float(self.last)})
-        while len(ends) < self.intervals and not self.proportional:
-            widths = np.diff(ends, prepend=0.0)
-            longest = int(widths.argmax())
-            ends.insert(longest, ends[longest] - widths[longest] / 2)
-        return replace(self, edges=tuple(ends))
+        most, least = (_STEPS, 1) if self.proportional else (self.intervals, self.intervals)
+        return replace(self, edges=ends_at_quantiles(seen, self.last, most, least))
 
     def calibrated(self, outputs: Callable[[], np.ndarray], labels: np.ndarray, weights: np.ndarray) -> TimeToEvent:
         """Breslow's hazard (1974) of a ratio of 1, summed over each interval."""
@@ -277,13 +256,8 @@ class TimeToEvent(Target):
 
         An event in the third interval is 2 and a share above 0. Beyond the last horizon everyone is censored there.
         """
-        ends, labels = np.asarray(self.grid), np.asarray(labels, dtype=float)
         times, seen = np.minimum(times_of(labels), self.last), self._seen(labels)
-        own = np.searchsorted(ends, times, side="left")
-        begins = np.concatenate([[0.0], ends])[own]
-        share = (times - begins) / (ends[own] - begins)
-        # An event at time 0 is in the first interval.
-        return labelled(np.where(seen & (times == 0), 1e-6, own + share), seen)
+        return labelled(passed(times, seen, self.grid), seen)
 
     def as_json(self) -> dict[str, Any]:
         """``{"time_to_event": {"name": ..., "horizons": [...], ...}}``."""
