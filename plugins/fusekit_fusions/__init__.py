@@ -25,7 +25,7 @@ def register(to: Register) -> None:
         ("metanet", "metanet:MetaNet", at, "squeeze-and-excitation by the table (Li et al. 2020)"),
     ):
         to.injector(name, f"{of}.{reference}", summary)
-        to.fusion(name, Fusion("image", _ENCODER, name, **places), summary)  # type: ignore[arg-type]
+        to.fusion(name, Fusion("image", _ENCODER, name, **places), summary)
     for name, reference, summary in (
         ("gmu", "gmu:GMU", "a gate shares each hidden unit between image and table (Arevalo et al. 2017)"),
         ("lowrank", "low_rank:LowRankHead", "all products of features by weights of low rank (Liu et al. 2018)"),

@@ -1,4 +1,4 @@
-"""Gates are what the forward pass multiplies with."""
+"""Gates are what the forward pass multiplies with, and what a head says that it weighs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.explain.gates import gate_table, gates_of
+from fusekit.explain.gates import Place, gate_table, gates_of, gates_of_patient
+from fusekit.models import FusionModel, ImageWidths
+from fusekit.models.encoders.tokens import TokenEncoder
+from fusekit_fusions.heads.cross_attention import CrossAttentionHead
+from fusekit_fusions.heads.gmu import GMU
 from fusekit_rbca import ClinicalAttention
-from tests.explain.conftest import Cohort, make_model
+from tests.explain.conftest import Cohort, Small, bundle_of, encoding_of, make_model
 
 
 def test_gates_are_the_ratio_of_attended_to_reduced(injected: Bundle, both: Cohort) -> None:
@@ -45,10 +50,58 @@ def test_other_models_have_none(both: Cohort) -> None:
 
 
 def test_the_table_summarises_subjects_not_slices(injected: Bundle) -> None:
-    gates = {1: np.array([[0.5, 0.7], [0.7, 0.9], [0.8, 0.6], [1.0, 0.6]])}
+    gates: dict[Place, np.ndarray] = {1: np.array([[0.5, 0.7], [0.7, 0.9], [0.8, 0.6], [1.0, 0.6]])}
     rows = pd.DataFrame({"subject": ["a", "a", "b", "c"], "label": [0, 0, 1, 1]})
-    found: Any = gate_table(injected.model, gates, rows).set_index("label")
+    found: Any = gate_table(injected, gates, rows).set_index("label")
+    assert found["part"].tolist() == ["injector", "injector"]
     assert found["site"].tolist() == ["third", "third"]
     assert found["subjects"].tolist() == [1, 2]
     np.testing.assert_allclose(found["median"], [0.7, 0.75])
     np.testing.assert_allclose(found["spread"], [0.0, 0.05], atol=1e-12)
+
+
+def test_a_head_s_gates_are_beside_those_of_sites(both: Cohort) -> None:
+    torch.manual_seed(0)
+    model = make_model("rbca", len(encoding_of(both).features))
+    model.head = GMU(ImageWidths(8, 8), 16, 2, hidden=3)
+    bundle = bundle_of(model, both)
+    image = bundle.pixels.to_tensor(both.images[:4])
+    columns = torch.from_numpy(bundle.encode(both.table.iloc[:4]))
+    found = gates_of(model, image, columns)
+    assert list(found) == [0, 1, "image"]
+    output = model.output(image, columns)
+    assert output.image is not None
+    assert output.clinical is not None
+    both_vectors = torch.cat((output.image.vector, output.clinical.vector), dim=1)
+    torch.testing.assert_close(found["image"], (both_vectors @ model.head.gate.weight.T).sigmoid().detach())
+    table = gate_table(bundle, {place: gates.numpy() for place, gates in found.items()}, both.rows.iloc[:4])
+    assert table[["part", "site", "stage", "channels"]].drop_duplicates().to_numpy().tolist() == [
+        ["injector", "second", 1, 4], ["injector", "third", 2, 4], ["head", "image", 0, 3]
+    ]  # fmt: skip
+
+
+def test_weights_of_columns_have_their_names_and_only_of_those_that_are_read(both: Cohort) -> None:
+    torch.manual_seed(0)
+    encoding = encoding_of(both)
+    head = CrossAttentionHead(ImageWidths(8, 8), 8, 2)
+    model = FusionModel(Small(), TokenEncoder(0, width=8, layout=encoding.layout), None, head)
+    bundle = bundle_of(model, both)
+    image = bundle.pixels.to_tensor(both.images[:1])
+    found = gates_of_patient(bundle, image, torch.from_numpy(bundle.encode(both.table.iloc[:1])))
+    assert found is not None
+    assert found["site"].tolist() == ["NOISE", "DECISIVE", "SEX", "OTHER"]
+    assert found["median"].sum() == pytest.approx(1)
+    assert found.columns.tolist() == ["part", "site", "stage", "channels", "low", "median", "high"]
+    reads = encoding.places(["DECISIVE", "SEX"])
+    few = TokenEncoder(0, width=8, layout=encoding.layout.of(reads))
+    bundle = bundle_of(FusionModel(Small(), few, None, head, reads=reads), both)
+    table = gates_of_patient(bundle, image, torch.from_numpy(bundle.encode(both.table.iloc[:1])))
+    assert table is not None
+    assert table["site"].tolist() == ["DECISIVE", "SEX"]
+    other = gate_table(bundle, {"columns": np.full((1, 3), 1 / 3)}, both.rows.iloc[:1])
+    assert other["site"].tolist() == ["token 1", "token 2", "token 3"]
+
+
+def test_a_plain_model_s_patient_has_none(both: Cohort) -> None:
+    model = make_model("concat", len(encoding_of(both).features)).eval()
+    assert gates_of_patient(bundle_of(model, both), torch.zeros(1, 1, 24, 24), torch.zeros(1, 6)) is None

@@ -55,7 +55,7 @@ def test_whole_volumes_reach_every_weight(fusion: str) -> None:
     model = build(fusion, backbone="mc3_18", columns=5, classes=3).train()
     outputs = model(torch.randn(2, 1, 4, 16, 16), torch.randn(2, 5))
     assert outputs.shape == (2, 3)
-    outputs.square().mean().backward()
+    torch.autograd.backward(outputs.square().mean())
     assert list(untrained(model)) == []
 
 
@@ -68,7 +68,7 @@ def test_with_a_prior_they_start_as_it_and_both_image_and_table_learn(fusion: st
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for _ in range(3):
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(model(image, columns), torch.arange(8) % 2).backward()
+        torch.autograd.backward(torch.nn.functional.cross_entropy(model(image, columns), torch.arange(8) % 2))
         optimiser.step()
     for part in ("backbone.", "encoder.", "head."):
         moved = [n for n, w in model.named_parameters() if n.startswith(part) and not torch.equal(w, before[n])]
@@ -96,7 +96,7 @@ def test_auxiliary_heads_and_dropped_modalities_are_options_of_each(fusion: str)
     objective = CrossEntropy(image=0.3, table=0.3)
     terms = objective(output, Batch(image, columns, labels, torch.arange(4), present))
     assert set(terms) == {"outputs", *BOTH}
-    total(terms).backward()
+    torch.autograd.backward(total(terms))
     assert list(untrained(model)) == []
     alone = torch.nn.functional.cross_entropy(output.parts["image"][present[:, 0]], labels[present[:, 0]])
     torch.testing.assert_close(terms["image"], 0.3 * alone)  # of those who have it

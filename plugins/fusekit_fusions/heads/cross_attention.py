@@ -57,4 +57,5 @@ class CrossAttentionHead(FusionHead):
         places = image.map.shape[2:]
         keys = self.key(image.map.flatten(2).mT) + self.place(waves(places, image.map))
         query = self.query(tokens)
-        return (query @ keys.mT / query.shape[2] ** 0.5).softmax(dim=2).unflatten(2, places)
+        weights: Tensor = (query @ keys.mT / query.shape[2] ** 0.5).softmax(dim=2)
+        return weights.reshape(*weights.shape[:2], *places)

@@ -16,12 +16,12 @@ def waves(places: torch.Size, like: Tensor) -> Tensor:
 
     Places lie from -1 to 1 along each axis, each at its middle; a single one lies at 0.
     """
-    options = {"device": like.device, "dtype": torch.promote_types(like.dtype, torch.float32)}
+    device, kind = like.device, torch.promote_types(like.dtype, torch.float32)
     whole = [*[1] * (AXES - len(places)), *places]
     found = []
     for axis, count in enumerate(whole):
-        along = (2 * torch.arange(count, **options) + 1) / count - 1
-        angles = along[:, None] * (pi / 2 * 2 ** torch.arange(WAVES, **options))
+        along = (2 * torch.arange(count, device=device, dtype=kind) + 1) / count - 1
+        angles = along[:, None] * (pi / 2 * 2 ** torch.arange(WAVES, device=device, dtype=kind))
         shape = [1, 1, 1, 2 * WAVES]
         shape[axis] = count
         found.append(torch.cat((angles.sin(), angles.cos()), dim=1).reshape(shape).expand(*whole, -1))

@@ -83,7 +83,7 @@ def test_it_learns_to_look_where_the_table_says() -> None:
     for _ in range(150):
         image, clinical, labels = drawn(128)
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(head(image, clinical).outputs, labels).backward()
+        torch.autograd.backward(torch.nn.functional.cross_entropy(head(image, clinical).outputs, labels))
         optimiser.step()
     image, clinical, labels = drawn(1000)
     right = (head(image, clinical).outputs.argmax(dim=1) == labels).float().mean()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ from fusekit.testing import check_injector
 from fusekit_fusions.injectors.daft import DAFT
 
 SITES = (Site("a", 4, 2),)
-SCALES = {"identity": lambda a: a, "tanh": np.tanh, "sigmoid": lambda a: 1 / (1 + np.exp(-a))}
+SCALES: dict[str, Callable[[Any], Any]] = {
+    "identity": lambda a: a,
+    "tanh": np.tanh,
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+}
 
 
 @pytest.mark.parametrize("size", [(2, 3), (2, 1, 3)], ids=["2-D", "3-D"])
