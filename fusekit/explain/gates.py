@@ -81,9 +81,8 @@ def _places(bundle: Bundle, gates: dict[Place, np.ndarray]) -> list[tuple[str, s
         if isinstance(place, int):
             found.append(("injector", sites[place].name, sites[place].stage, values))
         elif place == COLUMNS:
-            found += [
-                ("head", name, 0, own[:, None]) for name, own in zip(_read(bundle, values), values.T, strict=True)
-            ]
+            named = zip(_read(bundle, values.shape[1]), values.T, strict=True)
+            found += [("head", name, 0, own[:, None]) for name, own in named]
         else:
             found.append(("head", place, 0, values))
     return found
