@@ -96,7 +96,7 @@ def _of(found: Patient) -> str:
 def _weighed(gates: pd.DataFrame) -> str:
     """What the head of the network gives each, the most first."""
     of_head = gates[gates["part"] == "head"].sort_values("median", ascending=False, kind="stable").head(8)
-    return ", ".join(f"{line.site} {line.median:.0%}" for line in of_head.itertuples())
+    return ", ".join(f"{line.site} {line.median:.2g}" for line in of_head.itertuples())
 
 
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:

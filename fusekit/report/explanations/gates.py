@@ -63,6 +63,8 @@ def _drawn(own: Explained, table: pd.DataFrame, titles: tuple[str, str, str], ca
             axes.plot(part["median"], heights, linestyle="none", marker=marker, color=colour, label=name)
         rows(axes, [shortened(site, 24) for site in places])
         axes.set_xlabel(axis)
+        if kind == "weighed":
+            axes.set_xlim(0, None)  # weights that hardly differ look alike
         legend_below(axes, columns=len(own.classes))
 
     middle = table.groupby("label")["median"].median()

@@ -117,6 +117,8 @@ def _gates(axes: Axes, gates: pd.DataFrame) -> None:
     axes.set_yticks(places, gates["site"], fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     of_head = (gates["part"] == "head").all()
+    if of_head:
+        axes.set_xlim(0, None)  # weights that hardly differ look alike
     what = "what the head weighs" if of_head else "gates of the image's channels at each site"
     axes.set_title(f"{what}; point: median, line: 5th to 95th percentile of channels", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
