@@ -33,7 +33,8 @@ def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -
 
     with torch.no_grad():
         output = model.output(image, columns, look=look if model.injector is not None else None)
-    return {**found, **output.gates}
+    of_head: dict[Place, Tensor] = {name: gates for name, gates in output.gates.items()}  # noqa: C416 (wider keys)
+    return found | of_head
 
 
 def gate_table(bundle: Bundle, gates: dict[Place, np.ndarray], rows: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def test_gates_are_the_ratio_of_attended_to_reduced(injected: Bundle, both: Coho
     image = injected.pixels.to_tensor(both.images[:5])
     columns = torch.from_numpy(injected.encode(both.table.iloc[:5]))
     model = injected.model
-    outputs: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+    outputs: dict[Place, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def keep(module: Any, args: Any, out: torch.Tensor) -> None:
         reduced = torch.relu(module.norm(module.reduce(args[0])))
@@ -35,7 +35,7 @@ def test_gates_are_the_ratio_of_attended_to_reduced(injected: Bundle, both: Coho
     for handle in handles:
         handle.remove()
     found = gates_of(model, image, columns)
-    assert sorted(found) == sorted(outputs) == [0, 1]
+    assert list(found) == list(outputs) == [0, 1]
     for site, gate in found.items():
         out, reduced = outputs[site]
         torch.testing.assert_close(out[:, :4], reduced[:, :4] * gate[:, :, None, None])
