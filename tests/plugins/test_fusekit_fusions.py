@@ -16,7 +16,8 @@ from fusekit.extension import catalog
 from fusekit.models import FusionModel
 from fusekit.testing.modules import check_compiled
 from fusekit.training.feed.loader import Batch
-from fusekit.training.objective import CrossEntropy, total
+from fusekit.training.objectives.classes import CrossEntropy
+from fusekit.training.objectives.objective import total
 
 FUSIONS = sorted(name for name, entry in catalog().fusions.entries.items() if entry.plugin.name == "fusions")
 BOTH = ("image", "table")
