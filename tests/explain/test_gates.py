@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,17 @@ import pytest
 import torch
 
 from fusekit.bundle.bundle import Bundle
+from fusekit.data.store.scan_rows import ScanRows
+from fusekit.evaluation import prediction_table
+from fusekit.explain import Predictor, explain_fold
 from fusekit.explain.gates import Place, gate_table, gates_of, gates_of_patient
-from fusekit.models import FusionModel, ImageWidths
+from fusekit.models import FusionModel, ImageWidths, MLPEncoder
 from fusekit.models.encoders.tokens import TokenEncoder
+from fusekit.models.pools.mean import MeanPool
 from fusekit_fusions.heads.cross_attention import CrossAttentionHead
 from fusekit_fusions.heads.gmu import GMU
 from fusekit_rbca import ClinicalAttention
-from tests.explain.conftest import Cohort, Small, bundle_of, encoding_of, make_model
+from tests.explain.conftest import Cohort, Small, bundle_of, encoding_of, fold_of, make_model
 
 
 def test_gates_are_the_ratio_of_attended_to_reduced(injected: Bundle, both: Cohort) -> None:
@@ -105,3 +111,31 @@ def test_weights_of_columns_have_their_names_and_only_of_those_that_are_read(bot
 def test_a_plain_model_s_patient_has_none(both: Cohort) -> None:
     model = make_model("concat", len(encoding_of(both).features)).eval()
     assert gates_of_patient(bundle_of(model, both), torch.zeros(1, 1, 24, 24), torch.zeros(1, 6)) is None
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["slices", "scans"])
+def test_a_fold_s_gates_are_the_mean_over_the_subjects_of_a_class(pooled: bool, both: Cohort, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    widths, features = ImageWidths(8, 8), len(encoding_of(both).features)
+    pool = MeanPool(widths, 16) if pooled else None
+    head = GMU(widths, 16, 2, hidden=3)
+    model = FusionModel(Small(), MLPEncoder(features, width=16), None, head, pool=pool, description={"classes": 2})
+    bundle, rows = bundle_of(model, both), both.rows
+    of_scans = ScanRows(rows["scan"].tolist()) if pooled else None
+    fold = replace(fold_of(bundle, both), scans=of_scans)
+    kept = np.arange(0, len(rows), 2)  # the first slice of each subject, or its scan
+    predictions = prediction_table(
+        rows.iloc[kept],
+        bundle.target.predict(bundle.probabilities(fold.samples[kept], bundle.encode(both.table.iloc[kept]))),
+    )
+    explain_fold(fold, predictions, tmp_path / "fold", seed=1, slices=1, work=0)
+    found = pd.read_csv(tmp_path / "fold" / "gates.csv").set_index("label")
+    assert found["part"].tolist() == ["head", "head"]
+    assert found["subjects"].tolist() == [16, 16]
+    by_class: dict[int, list[np.ndarray]] = {0: [], 1: []}
+    for row in rows.index[kept]:
+        images = fold.samples[[row]] if pooled else both.images[[row]]
+        output = model.output(*Predictor(bundle).inputs(images, both.table.iloc[[row]].reset_index(drop=True)))
+        by_class[int(rows["label"][row])].append(output.gates["image"][0].detach().numpy())
+    for label, gates in by_class.items():
+        assert found["median"][label] == pytest.approx(float(np.median(np.mean(gates, axis=0))), abs=1e-5)
