@@ -10,7 +10,6 @@ from xml.etree import ElementTree as ET
 COST = Path(__file__).parent / "reference" / "fusion-cost.json"
 PLAIN = "image-only"
 WHERE = {"branch": "branches of", "block": "blocks of", "stage": "before"}
-KINDS = ("classes", "ordered", "number", "time_to_event")
 
 TEXT = """# Fusions, side by side
 
@@ -22,10 +21,10 @@ Every registered fusion. [Fusions of the literature](../explanation/fusions.md) 
 
 ## What they read and say
 
-Targets are kinds of questions, all of them {kinds}. *Absent* is whether samples may lack their image or their table
-({{doc}}`../how-to/missing-images-and-tables`). *Says* is what [explanations](../how-to/explain.md#gates) show of a
-patient beside maps and attributions. `+BASELINE` gives any fusion a [prior](../explanation/table-first.md), `+POOL` a
-[pool](../how-to/join-slices.md), `-o objective.image=0.3` an
+Targets are kinds of questions: classes, ordered classes, numbers and times to an event. *Absent* is whether samples may
+lack their [image or their table](../how-to/missing-images-and-tables.md). *Says* is what
+[explanations](../how-to/explain.md#gates) show of a patient beside maps and attributions. `+BASELINE` gives any fusion
+a [prior](../explanation/table-first.md), `+POOL` a [pool](../how-to/join-slices.md), `-o objective.image=0.3` an
 [auxiliary head](../how-to/choose-the-loss.md#auxiliary-heads), and `-o training.drop_image=0.2`
 [modality dropout](../how-to/missing-images-and-tables.md).
 
@@ -34,11 +33,11 @@ patient beside maps and attributions. `+BASELINE` gives any fusion a [prior](../
 {read}
 ## What they cost
 
-{backbone} with one channel, images of {size}x{size}, {columns} columns, two classes. Parameters and multiply-adds (of
-one image) are counted. Times are CPU time of one thread ({processor}, torch {torch}), fp32, channels last, batches of
-{batch}: medians, with least and greatest, of {rounds} rounds in which every fusion runs once
-(`python -m benchmarks.fusion_cost`). The machine was busy with other work. A training step is forward, loss, backward
-and AdamW.
+`{backbone}` with one channel, images of {size}x{size}, {columns} columns, two classes. Parameters and multiply-adds
+(of one image) are counted. Times are CPU time of one thread ({processor}, torch {torch}),
+fp32, channels last, batches of {batch}: medians, with least and greatest, of {rounds} rounds in which every fusion runs
+once (`python -m benchmarks.fusion_cost`). The machine was busy with other work: differences of a few percent say
+nothing. A training step is forward, loss, backward and AdamW.
 
 | fusion | parameters | multiply-adds | of plain | training step, of plain | inference, of plain |
 |---|---|---|---|---|---|
@@ -52,7 +51,7 @@ def page() -> str:
     """The text with its two tables."""
     measured = json.loads(COST.read_text(encoding="utf-8"))
     settings = {name: value for name, value in measured.items() if name != "found"}
-    return TEXT.format(read=_read(), cost=_cost(measured["found"]), kinds=", ".join(KINDS), **settings)
+    return TEXT.format(read=_read(), cost=_cost(measured["found"]), **settings)
 
 
 def _cost(found: dict[str, Any]) -> str:
@@ -76,9 +75,9 @@ def _read() -> str:
         by = recipe.prior or stack
         table = recipe.encoder is not None or by is not None
         reads = " and ".join(["image"] * recipe.image + ["table"] * table)
-        targets = ("classes",) if stack else known.baselines.make(by).targets if by else ("all",)
+        targets = "classes" if stack else "all"  # a prior takes its baseline's counterpart for other targets
         absent = "yes" if recipe.absence and not stack else "no"
-        cells = [f"`{name}`", reads, recipe.encoder or "none", place_of(recipe), ", ".join(targets), absent, says(name)]
+        cells = [f"`{name}`", reads, recipe.encoder or "none", place_of(recipe), targets, absent, says(name)]
         rows.append(f"| {' | '.join(cells)} |\n")
     return "".join(rows)
 

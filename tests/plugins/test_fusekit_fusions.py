@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fusekit import build
 from fusekit.extension import catalog
 from fusekit.models import FusionModel
+from fusekit.models.build import can_do_without_table
 from fusekit.testing.modules import check_compiled
 from fusekit.training.feed.loader import Batch
 from fusekit.training.objectives.classes import CrossEntropy
@@ -49,6 +50,7 @@ def test_every_method_is_a_part_and_a_fusion_of_the_same_name() -> None:
         assert recipe.absence
         assert recipe.encoder == ("tokens" if name == "cross-attention" else "mlp")
         assert not recipe.options
+        assert can_do_without_table(recipe) == (recipe.injector is not None)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

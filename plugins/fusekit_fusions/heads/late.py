@@ -16,11 +16,12 @@ class LateHead(FusionHead):
     weights, (B, 1).
     """
 
-    part_names = reads = ("image", "table")
+    part_names = ("image", "table")
+    reads = ("image", "clinical")
 
     def __init__(self, image_widths: ImageWidths, clinical_width: int, classes: int):
         super().__init__()
-        image, table = widths_of("late", ("image", "clinical"), image_widths, clinical_width)
+        image, table = widths_of("late", self.reads, image_widths, clinical_width)
         self.image = nn.Linear(image, classes)
         self.table = nn.Linear(table, classes)
         self.scores = nn.Parameter(torch.zeros(2))

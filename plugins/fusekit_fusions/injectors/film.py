@@ -13,10 +13,10 @@ class FiLM(Injector):
 
     [g, b] = W c + w, a linear map (E -> 2 C) of each site's own; x' = (1 + g) * x + b at every place of the map.
 
-    The paper has the 1 so that gains lie around 1 before training, where gains around 0 would let next to nothing pass
-    (section 7.2). W starts as torch starts linear maps, as the paper's does: a FiLM network starts near the plain one,
-    and not as it. The fusion takes the branches of all blocks: as in the paper, a block's shortcut keeps the unchanged
-    features. There FiLM follows the second norm of a block; here it is what the branch reads.
+    The paper has the 1 so that gains lie around 1 before training, where gains around 0 would let next to nothing pass.
+    W starts as torch starts linear maps, as the paper's does: a FiLM network starts near the plain one, and not as it.
+    The fusion takes the branches of all blocks: as in the paper, a block's shortcut keeps the unchanged features. There
+    FiLM follows the norm at the branch's end; here it changes what the branch reads.
     """
 
     def __init__(self, sites: Sequence[Site], clinical_width: int):

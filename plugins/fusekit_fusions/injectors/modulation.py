@@ -9,8 +9,8 @@ def spread(values: Tensor, features: Tensor) -> Tensor:
 
 
 def modulated(features: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """Features (B, C, *S) times gain plus shift, (B, C) each; one pass of ``addcmul`` has the slower gradient."""
-    return features * spread(gain, features) + spread(shift, features)
+    """Features (B, C, *S) times gain plus shift, (B, C) each. The gradient of ``addcmul`` is slower."""
+    return (features * spread(gain, features)).add_(spread(shift, features))
 
 
 def pooled(features: Tensor) -> Tensor:
