@@ -148,7 +148,9 @@ def test_an_exported_encoder_makes_the_same_tokens(layout: ColumnLayout, tmp_pat
     columns = torch.rand(2, layout.inputs).round()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own
-        torch.onnx.export(model, (columns,), dynamo=True, verbose=False).save(tmp_path / "model.onnx")
+        program = torch.onnx.export(model, (columns,), dynamo=True, verbose=False)
+    assert program is not None
+    program.save(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     found = session.run(None, {session.get_inputs()[0].name: columns.numpy()})
     for exported, own in zip(found, model(columns), strict=True):
