@@ -36,7 +36,7 @@ a [prior](../explanation/table-first.md), `+POOL` a [pool](../how-to/join-slices
 `{backbone}` with one channel, images of {size}x{size}, {columns} columns, two classes. Parameters and multiply-adds
 (of one image) are counted. Times are CPU time of one thread ({processor}, torch {torch}),
 fp32, channels last, batches of {batch}: medians, with least and greatest, of {rounds} rounds in which every fusion runs
-once (`python -m benchmarks.fusion_cost`). The machine was busy with other work: differences of a few percent say
+once (`python -m benchmarks.fusion_cost`). The machine was busy with other work: differences of a few percent mean
 nothing. A training step is forward, loss, backward and AdamW.
 
 | fusion | parameters | multiply-adds | of plain | training step, of plain | inference, of plain |
