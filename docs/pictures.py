@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from fusekit import Run
+from fusekit import Run, look
 from fusekit.cli.console import print_run
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.kept import run_folders
@@ -38,6 +38,7 @@ def main(folder: Path, comparison: Path) -> None:
     title = f"fusekit run {config['task']} --fusion {config['fusion']}"
     (PICTURES / "run.svg").write_text(console.export_svg(title=title), encoding="utf-8")
     shutil.copy(run.folder / "overview.png", PICTURES / "overview.png")
+    (PICTURES / "look.png").write_bytes(look("hmi", count=4).picture.png)
     EXTRA.mkdir(exist_ok=True)
     page = Path(shutil.copy(comparison / "report.html", EXTRA / "example-report.html"))
     for name, size in SCREENS.items():

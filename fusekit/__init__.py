@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
+    from fusekit.experiment.look import look
     from fusekit.experiment.run.run import run
     from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
@@ -63,6 +64,7 @@ _HOMES = {
     "Volume",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
+    "fusekit.experiment.look": "look",
     "fusekit.report.run": "Run",
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
@@ -79,7 +81,7 @@ __all__ = [
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
     "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build",
-    "compare", "evaluate", "hookimpl", "load", "run",
+    "compare", "evaluate", "hookimpl", "load", "look", "run",
 ]  # fmt: skip
 
 

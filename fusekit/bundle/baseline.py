@@ -84,11 +84,11 @@ class BaselineBundle(WithoutNetwork):
         return answer
 
     def of_scan(self, scan: np.ndarray | None) -> Callable[[pd.DataFrame], np.ndarray]:
-        """Slices (n, C, *S) of one scan, or None -> a function of n lines of values that gives probabilities (n, K)."""
+        """Slices (n, C, *S) of one scan, or None -> a function of n lines of values that gives answers (n, A)."""
 
         def answer(values: pd.DataFrame) -> np.ndarray:
             shown = with_images(self.baseline, None if scan is None else [scan] * len(values))
-            return np.asarray(self.baseline.probabilities(values, **shown), dtype=float)
+            return np.asarray(self.baseline.answers(values, **shown), dtype=float)
 
         return answer
 

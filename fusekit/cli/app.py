@@ -16,6 +16,7 @@ from fusekit.cli.evaluate import evaluate
 from fusekit.cli.explain import explain
 from fusekit.cli.export import export
 from fusekit.cli.listing import list_components, list_plugins
+from fusekit.cli.look import look
 from fusekit.cli.new_task import new_task
 from fusekit.cli.options import PresetsShown
 from fusekit.cli.predict import predict
@@ -45,7 +46,7 @@ def program(plugins: Catalog) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback(invoke_without_command=True)(_options)
-    for command in (run, compare, check):
+    for command in (run, compare, check, look):
         cli.command(command.__name__, cls=PresetsShown)(command)
     for command in (predict, report, explain, evaluate, export, cohort, new_task):
         cli.command(command.__name__.replace("_", "-"))(command)

@@ -38,7 +38,7 @@ def explain(
         typer.Option(
             "--class",
             metavar="NAME",
-            help="The class to explain. Default: the positive one of two; of more the one that is called.",
+            help="Of classes the one to explain. Default: the positive one of two; of more the one that is called.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")] = Path("explanation"),
@@ -68,11 +68,10 @@ def explain(
         allow_out_of_range=allow_out_of_range,
     )
     synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
-    target = shipped.classes[found.target]
     with new_folder(out.absolute()) as folder:
         of = _of(found)
-        title = f"p({target}) = {found.probabilities[found.target]:.3f} for {of}{synthetic}"
-        patient_figure(folder / "explanation", title, target, found)
+        title = f"{found.meaning.said(found.predicted, 3)} for {of}{synthetic}"
+        patient_figure(folder / "explanation", title, found)
         for name, table in (
             ("attributions", found.attributions),
             ("what_if", found.answers),
@@ -105,8 +104,9 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
-    chances = ", ".join(f"{n} {p:.4f}" for n, p in zip(bundle.classes, found.probabilities, strict=True))
-    console.print(f"{_of(found).removeprefix('the ')}: {chances}")
+    names = bundle.classes or bundle.target.columns
+    said = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found.predicted.values(), strict=True))
+    console.print(f"{_of(found).removeprefix('the ')}: {said}{'.' * bool(found.meaning.note)}{found.meaning.note}")
     if found.weights is not None:
         first = found.weights.sort_values("weight", ascending=False, kind="stable").head(3)
         heaviest = ", ".join(f"{line.slice} ({line.weight:.0%})" for line in first.itertuples())
@@ -114,17 +114,17 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     if found.gates is not None and (weighed := _weighed(found.gates)):
         console.print(f"the head weighs: {weighed}")
     if found.attributions is not None:
-        title = f"log odds of {bundle.classes[found.target]}, the largest shares"
+        title = f"{found.meaning.scale}, the largest shares"
         table = Table("column", "value", "adds", title=title)
         order = found.attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index
         for _, line in found.attributions.loc[order[:8]].iterrows():
             table.add_row(line["column"], line["value"] or "missing", f"{line['attribution']:+.4f}")
         console.print(table)
     if found.answers is not None:
-        table = Table("what if", "value", f"p({bundle.classes[found.target]})", "map moved")
+        table = Table("what if", "value", found.meaning.name, "map moved")
         for _, line in found.answers.iterrows():
             value = f"{line['level'] or 'missing'}{' (as it is)' if line['is_original'] else ''}"
             moved = "" if line["change"] != line["change"] else f"{line['change']:.0%}"
-            table.add_row(line["column"], value, f"{line[f'p_{found.target}']:.4f}", moved)
+            table.add_row(line["column"], value, f"{line[found.meaning.column]:.4f}", moved)
         console.print(table)
     console.print(styled("Everything lies in ", (out, "bold")), soft_wrap=True)

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Column
+from fusekit.data import Column, Target
 from fusekit.evaluation import Rule
 from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.progress import Progress, Quiet
 
-#: Images (N, C, H, W), or None where none are read, and clinical values (N rows) -> probabilities (N, K).
+#: Images (N, C, H, W), or None where none are read, and clinical values (N rows) -> answers (N, A).
 Predict = Callable[[np.ndarray | None, pd.DataFrame], np.ndarray]
 
 #: Shares of the clinical values that are hidden at test time; none are in ``AS_IS``.
@@ -39,6 +39,7 @@ def ablate(
     rows: pd.DataFrame,
     columns: Sequence[Column],
     *,
+    target: Target,
     seed: int,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
     grey: Sequence[float] = (0.0,),
@@ -61,6 +62,7 @@ def ablate(
         values: typed clinical values, one line per row.
         rows: N lines, one per slice: subject, scan, fold (one fold), label.
         columns: describe ``values``; a block is the table that columns were read from.
+        target: what is predicted.
         grey: what an image without content holds everywhere, by channel: the grey level that the model takes for 0.
         reads_image, reads_clinical: what the model reads; it is not run for what cannot change its prediction.
         single: names of the columns to permute one by one; None: all.
@@ -68,7 +70,7 @@ def ablate(
         permuted: whether blocks are permuted too, and not only left out.
 
     Returns:
-        One row per condition and subject: fold, condition, subject, label, p_0, p_1, ...
+        One row per condition and subject: fold, condition, subject, label, and what is predicted (p_0, p_1, ...).
     """
     rows = rows.reset_index(drop=True)
     values = values.reset_index(drop=True)
@@ -95,7 +97,7 @@ def ablate(
             if not left:
                 shown, given = None if shown is None else shown[:1], given.iloc[:1]
             found[condition.name] = predict(shown, given)
-    return pd.concat([_subjects(rule, rows, name, found[name]) for name in found], ignore_index=True)
+    return pd.concat([_subjects(rule, rows, name, target.predict(found[name])) for name in found], ignore_index=True)
 
 
 def _conditions(
@@ -123,13 +125,12 @@ def _conditions(
         yield Condition("image:permute", images=source.of_others)
 
 
-def _subjects(rule: Rule, rows: pd.DataFrame, name: str, probabilities: np.ndarray) -> pd.DataFrame:
-    """Join slices and scans; a single line of probabilities is everybody's, to the last bit."""
-    table = rows[["subject", "scan", "fold", "label"]].copy()
-    names = [f"p_{k}" for k in range(probabilities.shape[1])]
-    table[names] = np.broadcast_to(probabilities, (len(rows), len(names)))
+def _subjects(rule: Rule, rows: pd.DataFrame, name: str, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Join slices and scans; a single line of predictions is everybody's, to the last bit."""
+    table, names = rows[["subject", "scan", "fold", "label"]].copy(), list(map(str, predicted))
+    table[names] = np.broadcast_to(predicted.to_numpy(), (len(rows), len(names)))
     subjects = rule.subjects(table).assign(condition=name)
-    if len(probabilities) == 1:
+    if len(predicted) == 1:
         subjects[names] = np.broadcast_to(rule.subjects(table.head(1))[names], (len(subjects), len(names)))
     return subjects[["fold", "condition", "subject", "label", *names]]
 

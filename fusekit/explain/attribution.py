@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,8 +10,9 @@ import torch
 from torch import Tensor
 
 from fusekit.data import ClinicalEncoding
+from fusekit.data.target.classes import log_odds
 from fusekit.evaluation.predictions import POSITIVE
-from fusekit.explain.target import as_they_are, log_odds
+from fusekit.explain.target import Score
 from fusekit.models import FusionModel, ImageFeatures
 from fusekit.progress import Progress, Quiet
 
@@ -28,12 +28,12 @@ def attribute(
     columns: Tensor,
     *,
     target: int | np.ndarray = POSITIVE,
-    to_logits: Callable[[Tensor], Tensor] = as_they_are,
+    score: Score = log_odds,
     prior: np.ndarray | None = None,
     steps: int = STEPS,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Share the log odds of a class between the clinical columns.
+    """Share what is explained of a prediction between the clinical columns: of a class its log odds.
 
     The baseline is an encoded table of zeros: every number is the training mean, every category unknown, and every
     value of a column with gaps not observed. A column's attribution is the sum over its inputs (one-hot, observed
@@ -44,7 +44,7 @@ def attribute(
         model: in evaluation mode: batch normalisation would mix patients.
         image: (B, C, *S), with a pool (B, N, C, *S), or None if the model reads none; ``columns`` are (B, F).
         target: the class, or that of each patient (B,).
-        to_logits: the model's outputs (B, W) -> logits of classes (B, K): ``Target.logits``.
+        score: what is explained: ``Target.explained``.
         prior: of a model with a prior, ``prior_shares`` (B, columns, K); its last K inputs start from the others' sum.
         steps: points of the Gauss-Legendre rule.
 
@@ -70,8 +70,8 @@ def attribute(
         one = slice(number, number + 1)
         own = None if fixed is None else ImageFeatures(*(part[number * each :][:each] for part in fixed))
         shown = None if image is None else image[one]
-        score = partial(_score, model, targets[number], to_logits, own, shown)
-        method = IntegratedGradients(score, multiply_by_inputs=False)  # mean gradients on the way
+        of_tables = partial(_score, model, targets[number], score, own, shown)
+        method = IntegratedGradients(of_tables, multiply_by_inputs=False)  # mean gradients on the way
         given = columns[one].detach()
         slopes: Tensor = method.attribute(given, baselines=start[one], n_steps=steps)
         slope, moved_by = slopes[0].detach().double().cpu().numpy(), (given - start[one])[0].double().cpu().numpy()
@@ -86,19 +86,19 @@ def attribute(
 def _score(
     model: FusionModel,
     target: int,
-    to_logits: Callable[[Tensor], Tensor],
+    score: Score,
     features: ImageFeatures | None,
     image: Tensor | None,
     columns: Tensor,
 ) -> Tensor:
-    """Log odds of many tables (B, F) with one patient's image (1, ...), or the features of its slices -> (B,)."""
+    """The score of many tables (B, F) with one patient's image (1, ...), or the features of its slices -> (B,)."""
     count = len(columns)
     if features is None:
         outputs = model(None if image is None else image.expand(count, *image.shape[1:]), columns)
-        return log_odds(to_logits(outputs), target)
+        return score(outputs, target)
     repeated = ImageFeatures(*(part.expand(count, *part.shape).flatten(0, 1) for part in features))
     slices = None if model.pool is None else columns.new_ones(count, len(features.vector), dtype=torch.bool)
-    return log_odds(to_logits(model.output(columns=columns, slices=slices, features=repeated).outputs), target)
+    return score(model.output(columns=columns, slices=slices, features=repeated).outputs, target)
 
 
 def _owners(encoding: ClinicalEncoding) -> np.ndarray:

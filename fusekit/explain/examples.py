@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
+from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation import Rule, probabilities_of
+from fusekit.evaluation.predictions import horizons_of, outputs_of
 
 #: Slices of a fold at most.
 EXAMPLES = 8
@@ -13,34 +19,77 @@ EXAMPLES = 8
 
 def choose_examples(
     predictions: pd.DataFrame,
+    target: Target,
     rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
     count: int = EXAMPLES,
 ) -> pd.DataFrame:
-    """The surest right and the surest wrong slice of each class, then the next, each of another subject.
+    """The best and the worst predictions of each group, then the next, each of another subject.
+
+    Of classes these are the surest right and the surest wrong calls of each; a call is the surer, the farther it is
+    from its threshold. Of numbers they are the smallest and the largest errors in each third of the true values. Of
+    times, the highest and the lowest risks of those with the event up to the last horizon, and the lowest and the
+    highest of those followed beyond it without; who was censored before has neither.
 
     Args:
-        predictions: one row per tested slice: row, subject, scan, slice, label, p_0, ...
+        predictions: one row per tested slice: row, subject, scan, slice, label, and what is predicted.
+        target: what that is.
         rule: what is called.
 
     Returns:
-        Those rows, the last class first, right before wrong, the surest first; with ``called`` and ``kind``:
-        right or wrong. The surest call is the farthest from its threshold.
+        Those rows, the last group first, good before bad, the clearest first; with ``kind``: right or wrong of classes,
+        which also have ``called``; near or far of others.
     """
-    labels = predictions["label"].to_numpy()
-    probabilities = probabilities_of(rule.centred(predictions, "slice"))
-    table = predictions.assign(called=rule.called(predictions, "slice"), certainty=probabilities.max(axis=1))
-    table["kind"] = np.where(table["called"] == labels, "right", "wrong")
-    table = table.sort_values("certainty", ascending=False, kind="stable").drop_duplicates(["subject", "kind"])
-    each = max(1, count // (2 * probabilities.shape[1]))
+    judged = JUDGED[target.kind](predictions, target, rule)
+    kinds = ("right", "wrong") if "called" in judged else ("near", "far")
+    table = judged.sort_values("clear", ascending=False, kind="stable").drop_duplicates(["subject", "kind"])
+    groups = sorted(set(table["group"]), reverse=True)
+    each = max(1, count // (2 * max(1, len(target.classes), len(groups))))
     taken: set[str] = set()
-    parts = []
-    for label in sorted(set(labels.tolist()), reverse=True):
-        for kind in ("right", "wrong"):
-            part = table[(table["label"] == label) & (table["kind"] == kind) & ~table["subject"].isin(list(taken))]
+    parts = [table.head(0)]
+    for group in groups:
+        for kind in kinds:
+            part = table[(table["group"] == group) & (table["kind"] == kind) & ~table["subject"].isin(list(taken))]
             parts.append(part.head(each))
             taken |= set(parts[-1]["subject"])
-    chosen: pd.DataFrame = pd.concat(parts).drop(columns="certainty").head(count)
+    chosen: pd.DataFrame = pd.concat(parts).drop(columns=["clear", "group"]).head(count)
     return chosen.reset_index(drop=True)
+
+
+def _called(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
+    probabilities, called = probabilities_of(rule.centred(predictions, "slice")), rule.called(predictions, "slice")
+    kinds = np.where(called == predictions["label"], "right", "wrong")
+    clear = probabilities.max(axis=1)
+    return predictions.assign(called=called, kind=kinds, clear=clear, group=predictions["label"])
+
+
+def _measured(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
+    groups = target.groups(predictions["label"])[0]
+    errors = (predictions["label"] - outputs_of(predictions)).abs()
+    return _parted(predictions, groups, -errors)
+
+
+def _followed(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
+    labels, last = predictions["label"].to_numpy(), horizons_of(target.columns)[-1]
+    cases = events_of(labels) & (times_of(labels) <= last)
+    fits = np.where(cases, 1, -1) * predictions[RISK]
+    known = cases | (times_of(labels) > last)
+    return _parted(predictions[known], cases[known].astype(int), fits[known])
+
+
+def _parted(predictions: pd.DataFrame, groups: np.ndarray, fits: pd.Series) -> pd.DataFrame:
+    """In each group, the half that fits better is near, and the other far; ``fits`` (N,) is the higher, the better."""
+    clear = fits - fits.groupby(groups).transform("median")
+    kinds = np.where(clear >= 0, "near", "far")
+    return predictions.assign(kind=kinds, clear=clear.abs(), group=groups)
+
+
+#: Kind of target -> predictions with ``group``, ``kind`` and how ``clear`` that is.
+JUDGED: dict[str, Callable[[pd.DataFrame, Target, Rule], pd.DataFrame]] = {
+    Classes.kind: _called,
+    Ordered.kind: _called,
+    Number.kind: _measured,
+    TimeToEvent.kind: _followed,
+}
 
 
 def evenly_spread(rows: pd.DataFrame, most: int = 3) -> pd.DataFrame:

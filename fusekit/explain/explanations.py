@@ -13,7 +13,8 @@ import torch
 
 from fusekit.disk import write_table
 from fusekit.errors import attempt
-from fusekit.evaluation import Rule, probabilities_of
+from fusekit.evaluation import Rule
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.explain.ablations import ablate
 from fusekit.explain.attribution import STEPS, attribute
 from fusekit.explain.examples import choose_examples, evenly_spread
@@ -59,7 +60,8 @@ def explain_fold(
         predictions: of these slices, as in predictions.csv.
         rule: the fold's: how slices become subjects, and what is called.
         slices: ablated per scan, evenly spread; None: all, so that ``as-is`` is what predictions say.
-        asked: the class to explain; None: the positive of two, of more the one that each slice is called.
+        asked: the class to explain; None: the positive of two, of more the one that each slice is called. There is
+            one thing to explain of what is no class.
         work: forward passes of a slice that all of it may take; None: as many as it takes.
         seconds: of a slice's forward pass, if known: then the time of the whole is estimated first.
         failed: gets a sentence for each part that cannot be made, and the others are; without it, errors are raised.
@@ -118,17 +120,19 @@ class _Explanations:
             table=self.model.reads_clinical,
             injected=self.predictor.injected,
         )
-        classes = explained(probabilities_of(predictions), asked)
+        target = fold.bundle.target
+        classes = explained(outputs_of(predictions), target, asked)
         self.targets = pd.Series(classes, index=predictions["row"])  # class by row
         if fold.scans is not None:  # predictions are of scans, and each of their rows means the scan
             of_scans = pd.Series(classes, index=predictions["scan"])
             self.targets = fold.rows["scan"].map(of_scans)
-        self.examples = choose_examples(predictions, rule)
+        self.examples = choose_examples(predictions, target, rule)
         self.examples["explained"] = self.targets.loc[self.examples["row"]].to_numpy()
-        named = int(classes[0]) if asked is not None or len(fold.bundle.classes) == 2 else None
+        named = int(classes[0]) if asked is not None or len(target.classes) == 2 else None
         self.facts: dict[str, object] = {
             "target": named,
-            "class": None if named is None else fold.bundle.classes[named],
+            "class": None if named is None else target.classes[named],
+            "groups": list(fold.groups),
             "plane": fold.bundle.slices.plane,
             "channels": [channel._asdict() for channel in fold.bundle.channels],
             "oriented": fold.oriented,
@@ -146,28 +150,29 @@ class _Explanations:
         self.examples = self.examples.assign(row=shown["row"].to_numpy(), slice=shown["slice"].to_numpy())
 
     def maps(self, template: str | None) -> None:
-        """Write maps of the examples, and the mean maps of the classes."""
+        """Write maps of the examples, and the mean maps of the groups."""
         fold, examples = self.fold, pd.Index(self.examples["row"])
-        image, columns = self._inputs(examples[:1])
+        image, columns = self._inputs(fold.rows.index[:1])
         assert image is not None
         self.place, size = deepest(self.model, image, columns)
         self.facts |= {"site": self.place, "map_size": list(size)}
-        maps = self._maps(examples, "maps of examples")
-        self.examples["maximum"] = maps.maxima.cpu().numpy()
-        shown, kept = middle(fold.images[examples.to_numpy()], 2), middle(maps.maps.cpu().numpy(), 1)
-        np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
-        np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
+        if len(examples):  # of times there may be no one whose outcome is known
+            maps = self._maps(examples, "maps of examples")
+            self.examples["maximum"] = maps.maxima.cpu().numpy()
+            shown, kept = middle(fold.images[examples.to_numpy()], 2), middle(maps.maps.cpu().numpy(), 1)
+            np.save(self.folder / "images.npy", np.rint(shown).astype(np.uint8), allow_pickle=False)
+            np.save(self.folder / "grad_cam.npy", kept.astype(np.float16), allow_pickle=False)
         scans = fold.rows["scan"].drop_duplicates()
         chosen = scans.iloc[np.linspace(0, len(scans) - 1, min(len(scans), self.extent.scans)).round().astype(int)]
-        spread = evenly_spread(fold.rows[fold.rows["scan"].isin(chosen)], self.extent.slices)
+        spread = evenly_spread(fold.grouped[fold.grouped["scan"].isin(chosen)], self.extent.slices)
         images = middle(fold.images[spread.index.to_numpy()], 2)
         on_spread = middle(self._maps(spread.index, "mean maps").maps.cpu().numpy(), 1)
-        write_mean_maps(self.folder, spread, images, on_spread, fold.bundle, template)
+        write_mean_maps(self.folder, spread, images, on_spread, fold.groups, fold.bundle, template)
 
     def gates(self) -> None:
         """Write what the gates of injector and head are on average, if they have any."""
         gathered: dict[Place, list[np.ndarray]] = {}
-        rows = evenly_spread(self.fold.rows, most=1)
+        rows = evenly_spread(self.fold.grouped, most=1)
         if not gates_of(self.model, *self._inputs(rows.index[:1])):
             return
         for own in self.progress.track(batches := self._batches(rows.index), "gates", len(batches), "batches"):
@@ -179,13 +184,13 @@ class _Explanations:
 
     def attributions(self) -> None:
         """Write a slice per subject in a long table: of all subjects, or of some where that costs a lot."""
-        rows = evenly_spread(self.fold.rows, most=1).drop_duplicates("subject")
+        rows = evenly_spread(self.fold.grouped, most=1).drop_duplicates("subject")
         steps, most = self.extent.steps if self.predictor.injected else STEPS, self.extent.subjects
         if self.predictor.injected and len(rows) > most:
-            # Examples first, then classes in turn, in the order of the store.
+            # Examples first, then groups in turn, in the order of the store.
             later = ~rows["subject"].isin(list(self.examples["subject"]))
-            turns = rows.assign(later=later, turn=rows.groupby("label").cumcount())
-            order = turns.sort_values(["later", "turn", "label"], kind="stable").index
+            turns = rows.assign(later=later, turn=rows.groupby("group").cumcount())
+            order = turns.sort_values(["later", "turn", "group"], kind="stable").index
             rows = rows.loc[order[:most].sort_values()]
         targets, values = self.targets.loc[rows.index].to_numpy(), self.fold.of(rows.index)[1]
         shares = self._shares(rows.index, steps)
@@ -193,7 +198,7 @@ class _Explanations:
         table = pd.DataFrame(
             {
                 "subject": np.repeat(rows["subject"].to_numpy(), shares.shape[1]),
-                "label": np.repeat(rows["label"].to_numpy(), shares.shape[1]),
+                "group": np.repeat(rows["group"].to_numpy(), shares.shape[1]),
                 "explained": np.repeat(targets, shares.shape[1]),
                 "column": np.tile(shares.columns.to_numpy(), len(rows)),
                 "value": [as_text(cell) for line in cells for cell in line],
@@ -220,7 +225,7 @@ class _Explanations:
                 image,
                 columns,
                 target=self.targets.loc[own].to_numpy(),
-                to_logits=self.fold.bundle.target.logits,
+                score=self.fold.bundle.target.explained,
                 prior=shares_of(self.fold.bundle, self.fold.of(own)[1]),
                 steps=steps,
                 progress=within,
@@ -229,8 +234,10 @@ class _Explanations:
         return pd.concat(parts, ignore_index=True)
 
     def what_if(self) -> None:
-        """Ask the surest right example of each of the first classes about the strongest columns."""
-        asked = self.examples[self.examples["kind"] == "right"].drop_duplicates("label").head(ASKED)
+        """Ask the clearest good example of each of the first groups about the strongest columns."""
+        good = self.examples[self.examples["kind"].isin(["right", "near"])]
+        groups = self.fold.grouped["group"].loc[good["row"]].to_numpy()
+        asked = good[~pd.Series(groups, good.index).duplicated()].head(ASKED)
         tables, maps = [], []
         questions = [(*one, name) for one in asked.iterrows() for name in self.strongest[: self.extent.changed]]
         for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):
@@ -263,6 +270,7 @@ class _Explanations:
             values,
             ablated,
             fold.columns,
+            target=fold.bundle.target,
             rule=rule,
             seed=seed,
             grey=fold.bundle.pixels.mean,
@@ -278,15 +286,15 @@ class _Explanations:
         return self.predictor.inputs(*self.fold.of(rows))
 
     def _maps(self, rows: pd.Index, label: str) -> Maps:
-        parts, to_logits = [], self.fold.bundle.target.logits
+        parts, score = [], self.fold.bundle.target.explained
         for own in self.progress.track(batches := self._batches(rows), label, len(batches), "batches"):
             image, columns = self._inputs(own)
             assert image is not None
             targets = torch.tensor(self.targets.loc[own].tolist(), device=image.device)
-            made = grad_cam(self.model, image, columns, place=self.place, target=targets, to_logits=to_logits)
+            made = grad_cam(self.model, image, columns, place=self.place, target=targets, score=score)
             if self.fold.scans is not None:  # the maps of a whole scan: that of the row
                 place = self._place_in_scan(own[0])
-                made = Maps(made.maps[:, place], made.maxima[:, place], made.logits)
+                made = Maps(made.maps[:, place], made.maxima[:, place], made.outputs)
             parts.append(made)
         return Maps(*(torch.cat(each) for each in zip(*parts, strict=True)))
 

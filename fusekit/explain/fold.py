@@ -30,6 +30,22 @@ class Fold:
     scans: ScanRows | None = None
 
     @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Names of what subjects are shown by: the classes, thirds of a number, with the event or censored."""
+        return tuple(name.removeprefix("the ") for name in self._groups[1])
+
+    @cached_property
+    def grouped(self) -> pd.DataFrame:
+        """``rows`` with each subject's ``group``, from 0."""
+        return self.rows.assign(group=self.rows["subject"].map(self._groups[0]))
+
+    @cached_property
+    def _groups(self) -> tuple[pd.Series, tuple[str, ...]]:
+        labels = self.rows.groupby("subject")["label"].first()
+        numbers, names = self.bundle.target.groups(labels)
+        return pd.Series(numbers, labels.index), names
+
+    @cached_property
     def samples(self) -> np.ndarray:
         """What the model reads of each row: (N, C, H, W) or (N, C, S, S, S); or all slices of its scan, (N,)."""
         return self.images if self.scans is None else self.scans.images(self.images)

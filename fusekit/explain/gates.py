@@ -38,40 +38,40 @@ def gates_of(model: FusionModel, image: Tensor | None, columns: Tensor | None) -
 
 
 def gate_table(bundle: Bundle, gates: dict[Place, np.ndarray], rows: pd.DataFrame) -> pd.DataFrame:
-    """Summarise gates by place and class.
+    """Summarise gates by place and group of subjects: their class, or what ``Fold.groups`` has.
 
     Args:
         bundle: whose model they are of.
         gates: as from ``gates_of``, (N, G), a line per slice.
-        rows: N lines: subject, label.
+        rows: N lines: subject, group.
 
     Returns:
-        One row per place and class: part (injector or head), site (its name, or what the head gives: image, table, the
-        name of a column), stage (0 of a head), channels (G), label, subjects; low, median, high: 5 %, 50 % and 95 %
-        quantiles over channels of the class's mean gate (slices averaged within subjects); spread: the median over
-        channels of the standard deviation between the class's subjects.
+        One row per place and group: part (injector or head), site (its name, or what the head gives: image, table, the
+        name of a column), stage (0 of a head), channels (G), group, subjects; low, median, high: 5 %, 50 % and 95 %
+        quantiles over channels of the group's mean gate (slices averaged within subjects); spread: the median over
+        channels of the standard deviation between the group's subjects.
     """
     lines = []
     for part, site, stage, values in _places(bundle, gates):
-        by_subject = pd.DataFrame(values).groupby([rows["label"].to_numpy(), rows["subject"].to_numpy()]).mean()
-        for label, subjects in by_subject.groupby(level=0):
+        by_subject = pd.DataFrame(values).groupby([rows["group"].to_numpy(), rows["subject"].to_numpy()]).mean()
+        for group, subjects in by_subject.groupby(level=0):
             quantiles = np.quantile(subjects.mean().to_numpy(), [0.05, 0.5, 0.95])
             spread = float(np.median(subjects.std(ddof=0).to_numpy()))
-            lines.append((part, site, stage, values.shape[1], label, len(subjects), *quantiles, spread))
-    columns = ["part", "site", "stage", "channels", "label", "subjects", "low", "median", "high", "spread"]
+            lines.append((part, site, stage, values.shape[1], group, len(subjects), *quantiles, spread))
+    columns = ["part", "site", "stage", "channels", "group", "subjects", "low", "median", "high", "spread"]
     return pd.DataFrame(lines, columns=columns)
 
 
 def gates_of_patient(bundle: Bundle, image: Tensor | None, columns: Tensor | None) -> pd.DataFrame | None:
-    """Gates of one slice or scan: the same table without class and subjects; None if nothing is gated."""
+    """Gates of one slice or scan: the same table without group and subjects; None if nothing is gated."""
     found = {place: gates.cpu().numpy() for place, gates in gates_of(bundle.model, image, columns).items()}
     if not found:
         return None
     table = pd.concat(  # an injector's are of each slice, a head's of the scan
-        gate_table(bundle, {place: values}, pd.DataFrame({"subject": "", "label": 0}, index=range(len(values))))
+        gate_table(bundle, {place: values}, pd.DataFrame({"subject": "", "group": 0}, index=range(len(values))))
         for place, values in found.items()
     )
-    return table.drop(columns=["label", "subjects", "spread"]).reset_index(drop=True)
+    return table.drop(columns=["group", "subjects", "spread"]).reset_index(drop=True)
 
 
 def _places(bundle: Bundle, gates: dict[Place, np.ndarray]) -> list[tuple[str, str, int, np.ndarray]]:

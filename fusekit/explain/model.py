@@ -1,4 +1,4 @@
-"""A bundle as explanations use it: probabilities of many changed tables for the same images, without repeated work."""
+"""A bundle as explanations use it: answers for many changed tables for the same images, without repeated work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fusekit.models.memory_format import placed
 
 
 class Predictor:
-    """Probabilities of slices and clinical values, for ``ablate``; the bundle's own model stays as it is.
+    """What is predicted of slices and clinical values, for ``ablate``; the bundle's own model stays as it is.
 
     Args:
         images: that will be predicted with many tables. Where the table changes nothing inside the backbone (no
@@ -37,7 +37,7 @@ class Predictor:
         return self.model.injector is not None
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
-        """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> probabilities (N, K) float64.
+        """Grey levels (N, C, H, W) or (N, C, S, S, S), clinical values of N rows -> answers (N, A) float64.
 
         With a pool, each of the N is all slices of a scan (n, C, H, W).
         """

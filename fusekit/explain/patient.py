@@ -14,8 +14,9 @@ from fusekit.bundle.folds import FoldsBundle
 from fusekit.bundle.patients import cut_patient, paths_in
 from fusekit.data.absence import AVAILABLE
 from fusekit.data.images.channels import Channel
+from fusekit.data.target.target import Meaning
 from fusekit.errors import DataError, OptionError
-from fusekit.evaluation import probabilities_of
+from fusekit.evaluation.predictions import outputs_of
 from fusekit.explain.attribution import attribute
 from fusekit.explain.classical import BaselinePredictor
 from fusekit.explain.fold import middle
@@ -34,8 +35,8 @@ class Patient(NamedTuple):
 
     #: The one that is shown: the middle one, or the one with the largest weight; None of a baseline, which has none.
     slice: int | None
-    target: int  # the class that is explained
-    probabilities: np.ndarray  # (K,) of that slice, or of the scan
+    meaning: Meaning  # of what is explained
+    predicted: dict[str, float]  # of that slice, or of the scan, by the columns of predictions
     plane: str  # of the image; empty where its file does not say how it lies in the body
     image: np.ndarray | None  # (C, H, W) grey levels
     channels: tuple[Channel, ...]  # what the C are
@@ -75,16 +76,14 @@ def explain_patient(
             f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
             f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
         )
-    if not bundle.target.explained:
-        raise OptionError(f"explanations are of classes, and this model predicts {bundle.target.words}.")
+    asked_number = None if asked_class is None else class_number(asked_class, bundle.target)
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     if len(bundle.absent) == 2 and (has := predicted.subjects[AVAILABLE].iloc[0]) != "image and table":
         raise DataError(
             f"{source}: this patient has the {has}, and explanations are of patients who have an image and a table. "
             "`fusekit predict` predicts for others."
         )
-    asked_number = None if asked_class is None else class_number(asked_class, bundle.classes)
-    target = int(explained(probabilities_of(predicted.subjects), asked_number)[0])
+    target = int(explained(outputs_of(predicted.subjects), bundle.target, asked_number)[0])
     encoding = bundle.encoding
     values = pd.DataFrame(index=[0])
     if encoding is not None:
@@ -116,12 +115,13 @@ def explain_patient(
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
     first, how = None if images is None else images[0], {"place": place, "target": target, "shown": at}
+    said = bundle.target.predict(predictor(images, values))
     found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
     maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
         slice=None if isinstance(bundle, BaselineBundle) else shown,
-        target=target,
-        probabilities=predictor(images, values)[0],
+        meaning=bundle.target.meaning(target),
+        predicted={str(name): float(value) for name, value in said.iloc[0].items()},
         plane=plane,
         image=None if first is None else middle(first if at is None else first[at], 1),
         channels=bundle.channels,
@@ -143,7 +143,7 @@ def _of_network(
     ``at``: the slice of a scan that is shown, from 0.
     """
     (image, columns), place, map_, shares = predictor.inputs(images, values), None, None, None
-    how: dict[str, Any] = {"target": target, "to_logits": predictor.bundle.target.logits}
+    how: dict[str, Any] = {"target": target, "score": predictor.bundle.target.explained}
     if image is not None:
         place = deepest(predictor.model, image, columns).name
         maps = grad_cam(predictor.model, image, columns, place=place, **how).maps.cpu().numpy()[0]

@@ -26,10 +26,10 @@ def weight_table(predictor: Predictor, fold: Fold, progress: Progress | None = N
     """Weights of every slice of a fold's scans.
 
     Returns:
-        The fold's rows (index ``row``: subject, scan, slice, label), a line per slice, with ``weight``; those of a scan
+        The fold's rows (index ``row``: subject, scan, slice, group), a line per slice, with ``weight``; those of a scan
         sum to 1.
     """
-    table = fold.rows[["subject", "scan", "slice", "label"]]
+    table = fold.grouped[["subject", "scan", "slice", "group"]]
     places = table.reset_index(drop=True).groupby("scan", sort=False).indices.values()
     weights = np.zeros(len(table))
     for own in (progress or Quiet()).track(places, "weights of slices", len(places), "scans"):

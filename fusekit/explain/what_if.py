@@ -1,4 +1,4 @@
-"""What if one clinical value were another: how the probability and the map move."""
+"""What if one clinical value were another: how the answer and the map move."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WhatIf(NamedTuple):
     """Answers, a line per level; the first is the patient as given."""
 
     levels: list[Any]
-    probabilities: np.ndarray  # (L, K)
+    answers: np.ndarray  # (L, A)
     maps: np.ndarray | None  # (L, *S) raw Grad-CAM maps of one scale; None of a baseline, and where no image is read
     changes: np.ndarray  # (L,) how much the map moved, 0 to 1; NaN without maps
 
@@ -42,7 +42,7 @@ def what_if(
 
     A map can only change its form where the table enters the backbone (an injector). With a head that adds image and
     table (``concat``) the map does not depend on the table at all: the figure of such a model shows the same map in
-    every place, and only the probability moves. A new value is no treatment: the model says what it would call such a
+    every place, and only the answer moves. A new value is no treatment: the model says what it would predict of such a
     patient, not what would become of this one.
 
     Args:
@@ -62,16 +62,16 @@ def what_if(
     table = pd.concat([values.iloc[[0]]] * len(tried), ignore_index=True)
     table[column] = pd.Series(tried, dtype=float if encoded.is_number else object)
     images = None if image is None else np.repeat(image[None], len(tried), axis=0)
-    probabilities = predictor(images, table)
+    said = predictor(images, table)
     if isinstance(predictor, BaselinePredictor) or not predictor.model.reads_image:
-        return WhatIf(tried, probabilities, None, np.full(len(tried), np.nan))
+        return WhatIf(tried, said, None, np.full(len(tried), np.nan))
     given, columns = predictor.inputs(images, table)
     assert given is not None
-    to_logits = predictor.bundle.target.logits
-    made = grad_cam(predictor.model, given, columns, place=place, target=target, to_logits=to_logits)
+    score = predictor.bundle.target.explained
+    made = grad_cam(predictor.model, given, columns, place=place, target=target, score=score)
     maps, maxima = (part.cpu().numpy() if shown is None else part[:, shown].cpu().numpy() for part in made[:2])
     raw = maps * maxima.reshape(-1, *[1] * (maps.ndim - 1))
-    return WhatIf(tried, probabilities, raw, np.array([moved(raw[0], other) for other in raw]))
+    return WhatIf(tried, said, raw, np.array([moved(raw[0], other) for other in raw]))
 
 
 def answers(
@@ -85,9 +85,9 @@ def answers(
     """One patient's answers in order of the values tried, maps on one scale; arguments as for ``what_if``.
 
     Returns:
-        A line per level, the patient's own too: column, level, number, unit, original, is_original, p_0, p_1, ...,
-        maximum, change, explained (the class that maps speak for). And the maps (L, *S), divided by the largest value
-        of all of them.
+        A line per level, the patient's own too: column, level, number, unit, original, is_original, what is predicted,
+        maximum, change, explained (of classes the one that maps speak for). And the maps (L, *S), divided by the
+        largest value of all of them.
     """
     encoded = encoded_column(predictor.bundle, column)
     original = as_text(values[column].iloc[0])
@@ -102,7 +102,7 @@ def answers(
             "unit": encoded.column.unit,
             "original": original,
             "is_original": np.arange(len(texts)) == 0,
-            **{f"p_{k}": found.probabilities[:, k] for k in range(found.probabilities.shape[1])},
+            **predictor.bundle.target.predict(found.answers),
             "maximum": np.nan if found.maps is None else found.maps.reshape(len(texts), -1).max(axis=1),
             "change": found.changes,
             "explained": how.get("target", POSITIVE),

@@ -56,11 +56,11 @@ class Evidence:
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     #: arm, threshold, net_benefit and what it is compared with.
     net_benefit: pd.DataFrame = field(default_factory=pd.DataFrame)
-    #: arm, condition, auc, drop, low, high (of the drop).
+    #: arm, condition, value, drop, low, high (of the drop).
     contribution: pd.DataFrame = field(default_factory=pd.DataFrame)
     #: arm, modality, value, low, high.
     shapley: pd.DataFrame = field(default_factory=pd.DataFrame)
-    #: arm, hidden (0 to 1), auc, low, high.
+    #: arm, hidden (0 to 1), value, low, high.
     missingness: pd.DataFrame = field(default_factory=pd.DataFrame)
     #: arm, variable, group, metric, value, low, high, subjects.
     subgroups: pd.DataFrame = field(default_factory=pd.DataFrame)

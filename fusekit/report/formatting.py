@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fusekit.evaluation.statistics import interval_text
@@ -98,14 +97,3 @@ def shortened(text: str, most: int = 26) -> str:
         return text
     kept = most - 1
     return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
-
-
-def explained(table: pd.DataFrame) -> np.ndarray:
-    """The class (N,) that each row explains; the second, where a table of an older run does not say."""
-    return table["explained"].to_numpy(dtype=int) if "explained" in table else np.ones(len(table), dtype=int)
-
-
-def named(targets: np.ndarray, classes: Sequence[str]) -> str:
-    """What to call the explained classes: their name, if they are all one."""
-    found = set(targets.tolist())
-    return classes[found.pop()] if len(found) == 1 else "the class called"

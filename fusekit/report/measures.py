@@ -33,8 +33,8 @@ MEASURED: Mapping[str, frozenset[str]] = {
     )
     | {"coverage"},
     Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
-    Number.kind: frozenset({"pairs", "subgroups", "coverage"}),
-    TimeToEvent.kind: frozenset({"pairs", "subgroups"}),
+    Number.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
+    TimeToEvent.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups"}),
 }
 
 

@@ -85,7 +85,7 @@ def test_shapley_values_sum_to_what_the_table_adds(run: Run, task: Path) -> None
 
     added = logit(p(own)) - logit(p(bundle.encoding.reference()))
     assert found.attributions["attribution"].sum() == pytest.approx(added, abs=1e-6)
-    assert found.probabilities[1] == pytest.approx(p(own), abs=1e-9)
+    assert found.predicted["p_1"] == pytest.approx(p(own), abs=1e-9)
     asked = {p(own), p(own.assign(tau=70.0))}  # in the order of their values
     assert sorted(found.answers["p_1"]) == pytest.approx(sorted(asked), abs=1e-6)
 

@@ -13,6 +13,8 @@ from fusekit.evaluation.arms.contribution import contribution, missingness, shap
 from fusekit.explain import Predictor, ablate
 from tests.explain.conftest import COLUMNS, Cohort
 
+TARGET = Classes(("no", "yes"))
+
 
 class Spy:
     """A predictor that keeps what it is shown, and says p_1 = the DECISIVE value squashed."""
@@ -29,7 +31,7 @@ class Spy:
 @pytest.fixture(scope="module")
 def spied(telling: Cohort) -> tuple[Spy, pd.DataFrame]:
     spy = Spy()
-    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, seed=3, grey=(77.5,))
+    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, target=TARGET, seed=3, grey=(77.5,))
     return spy, table
 
 
@@ -102,7 +104,9 @@ def test_hidden_shares_are_hidden_scan_by_scan(spied: tuple[Spy, pd.DataFrame], 
 
 def test_the_same_seed_draws_the_same(spied: tuple[Spy, pd.DataFrame], telling: Cohort) -> None:
     def again(seed: int) -> pd.DataFrame:
-        return ablate(Spy(), telling.images, telling.table, telling.rows, COLUMNS, seed=seed, single=["DECISIVE"])
+        return ablate(
+            Spy(), telling.images, telling.table, telling.rows, COLUMNS, target=TARGET, seed=seed, single=["DECISIVE"]
+        )
 
     _, table = spied
     found = again(3)
@@ -113,19 +117,19 @@ def test_the_same_seed_draws_the_same(spied: tuple[Spy, pd.DataFrame], telling: 
 
 def test_what_is_not_read_costs_nothing(telling: Cohort) -> None:
     spy = Spy()
-    table = ablate(spy, None, telling.table, telling.rows, COLUMNS, seed=0, reads_image=False, single=[])
+    table = ablate(spy, None, telling.table, telling.rows, COLUMNS, target=TARGET, seed=0, reads_image=False, single=[])
     assert all(images is None for images, _ in spy.seen)
     wide = table.pivot_table(index="subject", columns="condition", values="p_1")
     assert (wide["image:drop"] == wide["as-is"]).all()
     assert wide["table:drop"].nunique() == wide["both:drop"].nunique() == 1
     spy = Spy()
-    ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, seed=0, reads_clinical=False)
+    ablate(spy, telling.images, telling.table, telling.rows, COLUMNS, target=TARGET, seed=0, reads_clinical=False)
     assert len(spy.seen) == 4  # as it is, nothing, no image, another's image
 
 
 def test_one_block_is_the_table(telling: Cohort) -> None:
     spy = Spy()
-    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS[1:2], seed=0)
+    table = ablate(spy, telling.images, telling.table, telling.rows, COLUMNS[1:2], target=TARGET, seed=0)
     wide = table.pivot_table(index="subject", columns="condition", values="p_1")
     assert (wide["block:b:permute"] == wide["table:permute"]).all()
 
@@ -133,7 +137,14 @@ def test_one_block_is_the_table(telling: Cohort) -> None:
 def test_a_model_that_reads_one_column_is_found_out(sees_column: Bundle, telling: Cohort) -> None:
     predictor = Predictor(sees_column)
     table = ablate(
-        predictor, telling.images, telling.table, telling.rows, COLUMNS, seed=0, grey=sees_column.pixels.mean
+        predictor,
+        telling.images,
+        telling.table,
+        telling.rows,
+        COLUMNS,
+        target=TARGET,
+        seed=0,
+        grey=sees_column.pixels.mean,
     )
     probabilities = sees_column.probabilities(telling.images, sees_column.encode(telling.table))
     expected = Rule().subjects(prediction_table(telling.rows, Classes(("no", "yes")).predict(probabilities)))["p_1"]
@@ -146,7 +157,7 @@ def test_a_model_that_reads_one_column_is_found_out(sees_column: Bundle, telling
     shares = shapley(table).set_index("modality")["value"]
     assert shares["table"] > 0.35 > 0.1 > abs(shares["image"])
     curve = missingness(table)
-    assert curve["auc"].iloc[0] > 0.95 > curve["auc"].iloc[-1]
+    assert curve["value"].iloc[0] > 0.95 > curve["value"].iloc[-1]
 
 
 def test_images_whose_features_are_kept_change_no_answer_and_no_call_leaves_a_trace(

@@ -11,10 +11,10 @@ import torch
 from scipy.special import logit
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import Ordered
+from fusekit.data import Number, Ordered, Target, TimeToEvent
+from fusekit.data.target.classes import log_odds
 from fusekit.explain.attribution import attribute
-from fusekit.explain.target import log_odds
-from fusekit.models import ConcatHead, MLPEncoder
+from fusekit.models import ConcatHead, ImageWidths, MLPEncoder
 from tests.explain.conftest import Cohort, bundle_of, encoding_of, make_model
 
 
@@ -39,7 +39,7 @@ def test_shares_of_ordered_classes_sum_to_the_difference_in_their_own_log_odds(b
     columns = torch.from_numpy(bundle.encode(both.table.iloc[:6]))
     assert bundle.encoding is not None
     asked = np.array([0, 1, 2, 0, 1, 2])
-    how: dict[str, Any] = {"target": asked, "to_logits": target.logits}
+    how: dict[str, Any] = {"target": asked, "score": target.explained}
     shares = attribute(bundle.model, bundle.encoding, image, columns, steps=200, **how)
     with torch.no_grad():
         p = [
@@ -48,6 +48,37 @@ def test_shares_of_ordered_classes_sum_to_the_difference_in_their_own_log_odds(b
         ]
     own, without = (logit(said[np.arange(6), asked]) for said in p)
     np.testing.assert_allclose(shares.sum(axis=1), own - without, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("target", "outputs"),
+    [
+        (Number("score", "points", mean=20.0, deviation=4.0), 1),
+        (TimeToEvent("death", (12.0, 36.0), "months", 3, (6.0, 20.0, 36.0)), 3),
+    ],
+)
+@pytest.mark.parametrize("fusion", ["concat", "rbca"])
+def test_shares_of_numbers_and_times_sum_to_the_difference_in_what_is_said(
+    both: Cohort, target: Target, outputs: int, fusion: str
+) -> None:
+    model = make_model(fusion, 6, seed=1)
+    model.head = ConcatHead(ImageWidths(8, 8), 16, outputs)
+    bundle = replace(bundle_of(model, both), target=target)
+    image = bundle.pixels.to_tensor(both.images[:6])
+    columns = torch.from_numpy(bundle.encode(both.table.iloc[:6]))
+    assert bundle.encoding is not None
+    shares = attribute(bundle.model, bundle.encoding, image, columns, steps=200, score=target.explained)
+    with torch.no_grad():
+        said = [
+            target.answers(bundle.model(image, given).double()).numpy()
+            for given in (columns, torch.zeros_like(columns))
+        ]
+    if target.kind == Number.kind:
+        own, without = (one[:, 0] for one in said)
+    else:  # from survival at the last horizon
+        own, without = (np.log(-np.log(one[:, 2])) for one in said)
+    assert np.abs(own - without).max() > 0.02
+    np.testing.assert_allclose(shares.sum(axis=1), own - without, atol=5e-3)
 
 
 def test_a_linear_model_shares_weight_times_input_by_column(telling: Cohort) -> None:

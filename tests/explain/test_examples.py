@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from fusekit.data import Classes, Number, TimeToEvent
 from fusekit.explain.examples import choose_examples, evenly_spread
 
 
@@ -15,10 +16,34 @@ def test_surest_right_and_wrong_of_each_class_of_distinct_subjects() -> None:
     table = pd.DataFrame(
         {"row": range(8), "subject": subjects, "scan": subjects, "label": labels, "p_0": 1 - np.array(p), "p_1": p}
     )
-    found = choose_examples(table, count=8)
+    found = choose_examples(table, Classes(("no", "yes")), count=8)
     assert found["row"].tolist() == [1, 2, 3, 7, 5, 6]  # class 1 right, wrong, wrong; class 0 right, right, wrong
     assert found["kind"].tolist() == ["right", "wrong", "wrong", "right", "right", "wrong"]
-    assert len(choose_examples(table, count=4)) == 4
+    assert len(choose_examples(table, Classes(("no", "yes")), count=4)) == 4
+
+
+def test_smallest_and_largest_errors_in_each_third() -> None:
+    labels = [10.0, 11.0, 12.0, 20.0, 21.0, 22.0, 30.0, 31.0, 32.0]
+    errors = [0.5, -4.0, 2.0, 1.0, -0.1, 3.0, 6.0, 0.0, -1.0]
+    names = list("abcdefghi")
+    said = np.add(labels, errors)
+    table = pd.DataFrame({"row": range(9), "subject": names, "scan": names, "label": labels, "predicted": said})
+    found = choose_examples(table, Number("mmse"), count=6)
+    assert list(zip(found["subject"], found["kind"], strict=True)) == [
+        ("h", "near"), ("g", "far"), ("e", "near"), ("f", "far"), ("a", "near"), ("b", "far")
+    ]  # fmt: skip
+    assert "called" not in found
+
+
+def test_highest_and_lowest_risks_of_those_whose_outcome_at_the_last_horizon_is_known() -> None:
+    labels = [5.0, 9.0, 11.0, -3.0, -12.0, 30.0, -40.0, -50.0, -12.5]  # events by 12; censored before; beyond it
+    risks = [0.2, 0.9, 0.5, 0.99, 0.98, 0.1, 0.7, 0.4, 0.3]
+    names = list("abcdefghi")
+    table = pd.DataFrame({"row": range(9), "subject": names, "scan": names, "label": labels, "risk": risks})
+    found = choose_examples(table.assign(survival_12=0.5), TimeToEvent("death", (12.0,)), count=4)
+    assert list(zip(found["subject"], found["kind"], strict=True)) == [
+        ("b", "near"), ("a", "far"), ("f", "near"), ("g", "far")
+    ]  # fmt: skip
 
 
 def test_middles_of_equal_parts() -> None:

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from fusekit.bundle.bundle import Bundle
-from fusekit.data import Classes
+from fusekit.data import Classes, TimeToEvent
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from fusekit.models import ConcatHead, FusionModel, ImageWidths, MLPEncoder
 from fusekit.progress import Progress, Quiet, T
-from tests.explain.conftest import Cohort, Small, bundle_of, fold_of
+from tests.explain.conftest import Cohort, Small, bundle_of, fold_of, make_model
 
 
 class Labels(Quiet):
@@ -81,9 +81,9 @@ def test_arrays_go_with_their_tables(folder: Path, both: Cohort) -> None:
     assert len(np.load(folder / "what_if.npy")) == len(answers)
     assert set(answers["column"]) <= {"NOISE", "DECISIVE", "SEX", "OTHER"}
     means = read(folder, "mean_map")
-    assert means["class"].tolist() == ["well", "well", "ill", "ill"]
+    assert means["name"].tolist() == ["well", "well", "ill", "ill"]
     for number, group in means.iterrows():
-        chosen = (both.rows["label"] == group["label"]) & (both.rows["slice"] == 7 + group["position"])
+        chosen = (both.rows["label"] == group["group"]) & (both.rows["slice"] == 7 + group["position"])
         mean = both.images[chosen.to_numpy()].mean(axis=0)
         np.testing.assert_array_equal(np.load(folder / "mean_image.npy")[number], np.rint(mean))
     assert set(read(folder, "gates")["site"]) == {"second", "third"}
@@ -194,3 +194,21 @@ def test_fewer_slices_can_be_ablated(sees_column: Bundle, telling: Cohort, tmp_p
     as_is = found[found["condition"] == "as-is"].set_index("subject")["p_1"]
     expected = predictions[first.to_numpy()].set_index("subject")["p_1"]
     np.testing.assert_allclose(as_is, expected.loc[as_is.index], atol=1e-6)
+
+
+def test_of_times_without_a_known_outcome_there_are_maps_and_no_examples(both: Cohort, tmp_path: Path) -> None:
+    """Everyone was censored before the last horizon."""
+    target = TimeToEvent("death", (12.0,), "months", 3)
+    model = make_model("rbca", 6)
+    model.head = ConcatHead(ImageWidths(8, 8), 16, 3)
+    bundle = replace(bundle_of(model, both), target=target)
+    censored = replace(both, rows=both.rows.assign(label=-5.0))
+    said = target.predict(bundle.probabilities(both.images, bundle.encode(both.table)))
+    failed: list[str] = []
+    fold = fold_of(bundle, censored)
+    made = explain_fold(fold, prediction_table(censored.rows, said), tmp_path / "made", seed=1, failed=failed.append)
+    assert failed == []
+    assert made is not None
+    assert read(tmp_path / "made", "examples").empty
+    assert read(tmp_path / "made", "mean_map")["name"].tolist() == ["censored", "censored"]
+    assert not (tmp_path / "made" / "images.npy").exists()

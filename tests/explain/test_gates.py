@@ -57,8 +57,8 @@ def test_other_models_have_none(both: Cohort) -> None:
 
 def test_the_table_summarises_subjects_not_slices(injected: Bundle) -> None:
     gates: dict[Place, np.ndarray] = {1: np.array([[0.5, 0.7], [0.7, 0.9], [0.8, 0.6], [1.0, 0.6]])}
-    rows = pd.DataFrame({"subject": ["a", "a", "b", "c"], "label": [0, 0, 1, 1]})
-    found: Any = gate_table(injected, gates, rows).set_index("label")
+    rows = pd.DataFrame({"subject": ["a", "a", "b", "c"], "group": [0, 0, 1, 1]})
+    found: Any = gate_table(injected, gates, rows).set_index("group")
     assert found["part"].tolist() == ["injector", "injector"]
     assert found["site"].tolist() == ["third", "third"]
     assert found["subjects"].tolist() == [1, 2]
@@ -80,7 +80,9 @@ def test_a_head_s_gates_are_beside_those_of_sites(both: Cohort) -> None:
     assert output.clinical is not None
     both_vectors = torch.cat((output.image.vector, output.clinical.vector), dim=1)
     torch.testing.assert_close(found["image"], (both_vectors @ model.head.gate.weight.T).sigmoid().detach())
-    table = gate_table(bundle, {place: gates.numpy() for place, gates in found.items()}, both.rows.iloc[:4])
+    table = gate_table(
+        bundle, {place: gates.numpy() for place, gates in found.items()}, both.rows.iloc[:4].assign(group=0)
+    )
     assert table[["part", "site", "stage", "channels"]].drop_duplicates().to_numpy().tolist() == [
         ["injector", "second", 1, 4], ["injector", "third", 2, 4], ["head", "image", 0, 3]
     ]  # fmt: skip
@@ -104,7 +106,7 @@ def test_weights_of_columns_have_their_names_and_only_of_those_that_are_read(bot
     table = gates_of_patient(bundle, image, torch.from_numpy(bundle.encode(both.table.iloc[:1])))
     assert table is not None
     assert table["site"].tolist() == ["DECISIVE", "SEX"]
-    other = gate_table(bundle, {"columns": np.full((1, 3), 1 / 3)}, both.rows.iloc[:1])
+    other = gate_table(bundle, {"columns": np.full((1, 3), 1 / 3)}, both.rows.iloc[:1].assign(group=0))
     assert other["site"].tolist() == ["token 1", "token 2", "token 3"]
 
 
@@ -129,7 +131,7 @@ def test_a_fold_s_gates_are_the_mean_over_the_subjects_of_a_class(pooled: bool, 
         bundle.target.predict(bundle.probabilities(fold.samples[kept], bundle.encode(both.table.iloc[kept]))),
     )
     explain_fold(fold, predictions, tmp_path / "fold", seed=1, slices=1, work=0)
-    found = pd.read_csv(tmp_path / "fold" / "gates.csv").set_index("label")
+    found = pd.read_csv(tmp_path / "fold" / "gates.csv").set_index("group")
     assert found["part"].tolist() == ["head", "head"]
     assert found["subjects"].tolist() == [16, 16]
     by_class: dict[int, list[np.ndarray]] = {0: [], 1: []}

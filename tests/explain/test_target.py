@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from fusekit.data import Classes, Number
+from fusekit.data.target.classes import log_odds
 from fusekit.errors import OptionError
-from fusekit.explain.target import class_number, explained, log_odds
+from fusekit.explain.target import class_number, explained
 
 
 def test_log_odds_of_any_class_by_hand() -> None:
@@ -27,13 +29,17 @@ def test_log_odds_of_two_classes_are_the_difference_to_the_last_bit() -> None:
 
 
 def test_the_positive_of_two_the_called_of_more_or_the_one_asked_for() -> None:
-    assert explained(np.array([[0.9, 0.1], [0.2, 0.8]])).tolist() == [1, 1]
+    assert explained(np.array([[0.9, 0.1], [0.2, 0.8]]), Classes(("no", "yes"))).tolist() == [1, 1]
     three = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
-    assert explained(three).tolist() == [0, 2]
-    assert explained(three, asked=1).tolist() == [1, 1]
+    assert explained(three, Classes(("a", "b", "c"))).tolist() == [0, 2]
+    assert explained(three, Classes(("a", "b", "c")), asked=1).tolist() == [1, 1]
+    assert explained(np.array([[27.0], [12.0]]), Number("mmse")).tolist() == [0, 0]
 
 
 def test_an_unknown_class_is_refused_with_the_nearest() -> None:
-    assert class_number("AD", ("CN", "MCI", "AD")) == 2
+    target = Classes(("CN", "MCI", "AD"))
+    assert class_number("AD", target) == 2
     with pytest.raises(OptionError, match="--class MCL: this model has no such class; did you mean 'MCI'"):
-        class_number("MCL", ("CN", "MCI", "AD"))
+        class_number("MCL", target)
+    with pytest.raises(OptionError, match=r"--class AD: this model predicts a number\. Leave --class out"):
+        class_number("AD", Number("mmse"))

@@ -21,10 +21,10 @@ def test_answers_are_predictions_of_changed_patients(injected: Bundle, both: Coh
     values = both.table.iloc[[3]]
     found = what_if(injected, both.images[3], values, "DECISIVE", [-1.0, 4.0, None])
     assert found.levels[0] == values["DECISIVE"].iloc[0]
-    for level, probabilities in zip(found.levels, found.probabilities, strict=True):
+    for level, said in zip(found.levels, found.answers, strict=True):
         changed = values.assign(DECISIVE=np.nan if level is None else level)
         alone = injected.probabilities(both.images[[3]], injected.encode(changed))[0]
-        np.testing.assert_allclose(probabilities, alone, atol=1e-6)
+        np.testing.assert_allclose(said, alone, atol=1e-6)
 
 
 def test_only_what_is_injected_moves_the_map(injected: Bundle, sees_column: Bundle, both: Cohort) -> None:
@@ -32,7 +32,7 @@ def test_only_what_is_injected_moves_the_map(injected: Bundle, sees_column: Bund
     asked = ("DECISIVE", [-3.0, 6.0])
     added = what_if(sees_column, both.images[3], values, *asked)
     assert added.maps is not None
-    assert np.ptp(added.probabilities[:, 1]) > 0.1
+    assert np.ptp(added.answers[:, 1]) > 0.1
     for other in added.maps[1:]:
         np.testing.assert_allclose(other, added.maps[0], atol=1e-6 * max(1.0, added.maps.max()))
     inside = what_if(injected, both.images[3], values, *asked)

@@ -13,6 +13,8 @@ from sklearn.metrics import mean_absolute_error, r2_score
 import fusekit
 from fusekit import Number, Run
 from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.evaluation import Rule
+from fusekit.evaluation.arms.contribution import contribution
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 from tests.experiment.people import write_numbers
@@ -102,6 +104,74 @@ def test_predict_and_evaluate_from_the_command_line(
     assert Run(out).metrics.set_index(["level", "metric"]).loc[("subject", "mae"), "subjects"] == 29
 
 
+def test_what_a_network_looks_at_is_explained_in_the_unit_of_the_number(
+    network: Run, toml: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    explained = network.folder / "explanations" / "fold-0"
+    assert {"attributions.csv", "examples.csv", "grad_cam.npy", "mean_map.csv", "what_if.csv"} <= {
+        path.name for path in explained.iterdir()
+    }
+    facts = json.loads((explained / "explanation.json").read_text())
+    assert facts["groups"] == ["lowest third of score", "middle third of score", "highest third of score"]
+    examples = pd.read_csv(explained / "examples.csv")
+    assert set(examples["kind"]) == {"near", "far"}
+    ablations, subjects = network.ablations, network.subjects
+    assert ablations is not None
+    as_is = ablations[ablations["condition"] == "as-is"].merge(subjects, on="subject", suffixes=("", "_said"))
+    assert as_is["predicted"].tolist() == pytest.approx(as_is["predicted_said"].tolist(), abs=1e-4)
+    found = contribution(ablations).set_index("condition")["drop"]
+    without = ablations[ablations["condition"] == "table:drop"]
+    lost = mean_absolute_error(without["label"], without["predicted"])
+    assert found["table:drop"] == pytest.approx(lost - mean_absolute_error(as_is["label"], as_is["predicted"]))
+    code, said = command_line("report", str(network.folder), "--out", str(tmp_path / "report"))
+    assert code == 0, said
+    assert "could not" not in said
+    figures = {path.name: path.read_text() for path in (tmp_path / "report" / "figures").glob("*.svg")}
+    assert "rise of MAE, score (points)" in figures["ablations.svg"]
+    assert "attribution: score (points)" in figures["attributions-concat.svg"]
+    assert "what speaks for a higher score" in (page := (tmp_path / "report" / "report.html").read_text())
+    assert "log odds" not in page
+    table, out = tmp_path / "one.csv", tmp_path / "explained"
+    pd.read_csv(toml.parent / "people.csv")[["age", "tau"]].iloc[[5]].to_csv(table, index=False)
+    shipped = str(network.folder / "bundle" / "fold-0")
+    given = ("explain", shipped, "--image", str(toml.parent / "p05.png"), "--clinical", str(table))
+    code, said = command_line(*given, "--what-if", "tau", "--out", str(out))
+    assert code == 0, said
+    assert "score (points), the largest shares" in said
+    assert "adds to the score (points)" in (out / "explanation.svg").read_text()
+    code, said = command_line(*given, "--class", "high", "--out", str(tmp_path / "none"))
+    assert (code, "this model predicts a number" in said) == (2, True)
+
+
+def test_what_the_values_add_to_a_ridge_is_weight_times_distance_from_nobody(
+    ridge: Run, toml: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    table, out = tmp_path / "one.csv", tmp_path / "explained"
+    pd.read_csv(toml.parent / "people.csv")[["age", "tau"]].iloc[[5]].to_csv(table, index=False)
+    code, said = command_line("explain", str(ridge.folder), "--clinical", str(table), "--out", str(out))
+    assert code == 0, said
+    shares, bundle = pd.read_csv(out / "attributions.csv")["attribution"], ridge.bundle
+    assert bundle.encoding is not None
+    predicted = bundle.predict(pd.read_csv(table)).subjects["predicted"].iloc[0]
+    nobody = bundle.answering(bundle.encoding.reference())(None, [0])[0, 0]
+    assert shares.sum() == pytest.approx(predicted - nobody)
+    assert shares.abs().max() > 1
+
+
+def test_a_search_keeps_the_trial_with_the_best_r2_of_the_subjects_set_aside(toml: Path, tmp_path: Path) -> None:
+    wide: dict[str, Any] = {"search": {"lr": "1e-5..1e-2:log"}, "trials": 2, "validation": 0.4}
+    quick = {**SMALL, "fusion": "clinical-only", "explain": "none", "ship": "none"}
+    run = fusekit.run(str(toml), out=tmp_path / "run", progress=Quiet(), **quick, **wide)
+    evaluation, aside = run.manifest["evaluation"], run.validation
+    assert aside is not None
+    for fold, trials in evaluation["search"].items():
+        best = max(trials, key=lambda trial: trial["validation_r2"])
+        people = Rule().subjects(aside[aside["fold"] == int(fold)])
+        assert r2_score(people["label"], people["predicted"]) == pytest.approx(best["validation_r2"])
+        assert evaluation["choice"][fold] == best["choice"]
+        assert not set(people["subject"]) & set(run.subjects.query(f"fold == {fold}")["subject"])
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -112,7 +182,6 @@ def test_predict_and_evaluate_from_the_command_line(
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and numbers has none"),
         ({"aggregate": "vote"}, "'vote' joins probabilities, and a number is predicted"),
         ({"select": "auc"}, "--select auc does not choose among predictions of number"),
-        ({"search": {"lr": (1e-3, 1e-4)}}, "--search chooses by the AUC"),
         ({"options": {"training": {"sampler": "balanced"}}}, "sampler=balanced is for classes"),
     ],
 )

@@ -16,6 +16,7 @@ import fusekit
 from fusekit import Run
 from fusekit.baselines import GradientBoosting
 from fusekit.baselines.cross_fit import cross_fit
+from fusekit.data.target.classes import log_odds
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.experiment.run.table import fit_table
@@ -24,7 +25,6 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.explain.attribution import attribute
 from fusekit.explain.prior import shares_of
-from fusekit.explain.target import log_odds
 from fusekit.progress import Quiet
 from tests.shared import made_once
 

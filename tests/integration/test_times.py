@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sksurv.metrics import concordance_index_ipcw
+from sksurv.metrics import concordance_index_censored, concordance_index_ipcw
 from sksurv.util import Surv
 
 import fusekit
 from fusekit import Run, TimeToEvent
 from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.errors import DataError, LeakageError, OptionError
+from fusekit.evaluation import Rule
+from fusekit.evaluation.arms.contribution import contribution
 from fusekit.progress import Quiet
 from tests.conftest import CommandLine
 from tests.experiment.people import write_times
@@ -120,6 +122,73 @@ def test_predict_evaluate_and_report_from_the_command_line(
     assert "could not" not in said
 
 
+def test_what_a_network_looks_at_is_explained_as_a_log_hazard(
+    network: Run, toml: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    explained = network.folder / "explanations" / "fold-0"
+    assert json.loads((explained / "explanation.json").read_text())["groups"] == ["censored", "with death"]
+    assert set(pd.read_csv(explained / "examples.csv")["kind"]) <= {"near", "far"}
+    assert (explained / "what_if.npy").is_file()
+    ablations, subjects = network.ablations, network.subjects
+    assert ablations is not None
+    as_is = ablations[ablations["condition"] == "as-is"].merge(subjects, on="subject", suffixes=("", "_said"))
+    assert as_is["risk"].tolist() == pytest.approx(as_is["risk_said"].tolist(), abs=1e-5)
+    found = network.metrics[network.metrics["level"] == "subject"].set_index("metric")["value"]
+    assert contribution(ablations).set_index("condition").loc["as-is", "value"] == pytest.approx(
+        found["uno-c"], abs=0.01
+    )
+    code, said = command_line("report", str(network.folder), "--out", str(tmp_path / "report"))
+    assert code == 0, said
+    assert "could not" not in said
+    figures = {path.name: path.read_text() for path in (tmp_path / "report" / "figures").glob("*.svg")}
+    assert "loss of Uno's c" in figures["ablations.svg"]
+    assert "attribution: log cumulative hazard of death up to 36 months" in figures["attributions-concat.svg"]
+    assert "what speaks for a higher risk of death" in (page := (tmp_path / "report" / "report.html").read_text())
+    assert "log odds" not in page
+    table, out = tmp_path / "one.csv", tmp_path / "explained"
+    pd.read_csv(toml.parent / "people.csv")[["age", "tau"]].iloc[[5]].to_csv(table, index=False)
+    shipped, image = str(network.folder / "bundle" / "fold-0"), str(toml.parent / "p05.png")
+    given = ("explain", shipped, "--image", image, "--clinical", str(table), "--what-if", "tau")
+    code, said = command_line(*given, "--out", str(out))
+    assert code == 0, said
+    assert "S(36 months)" in said
+    assert "speaks for a higher risk of death" in (out / "explanation.svg").read_text()
+
+
+def test_what_the_values_add_to_cox_are_log_hazard_ratios(
+    cox: Run, toml: Path, tmp_path: Path, command_line: CommandLine
+) -> None:
+    """Proportional hazards: the shares are linear in the values, whoever has them."""
+    shares, people = [], pd.read_csv(toml.parent / "people.csv")[["age", "tau"]]
+    for number in (5, 6, 7):
+        table, out = tmp_path / "one.csv", tmp_path / f"explained-{number}"
+        people.iloc[[number]].to_csv(table, index=False)
+        code, said = command_line("explain", str(cox.folder), "--clinical", str(table), "--out", str(out))
+        assert code == 0, said
+        shares.append(pd.read_csv(out / "attributions.csv").set_index("column")["attribution"])
+    for column in ("age", "tau"):
+        slopes = np.diff([one[column] for one in shares]) / np.diff(people[column].iloc[5:8])
+        assert slopes[0] == pytest.approx(slopes[1], rel=1e-3)
+    assert abs(slopes[0]) > 1e-3  # of tau
+
+
+def test_a_search_keeps_the_trial_with_the_best_concordance_of_the_subjects_set_aside(
+    toml: Path, tmp_path: Path
+) -> None:
+    wide: dict[str, Any] = {"search": {"lr": [1e-4, 1e-2]}, "validation": 0.4}
+    quick = {**SMALL, "fusion": "clinical-only", "explain": "none", "ship": "none"}
+    run = fusekit.run(str(toml), out=tmp_path / "run", progress=Quiet(), **quick, **wide)
+    evaluation, aside = run.manifest["evaluation"], run.validation
+    assert aside is not None
+    for fold, trials in evaluation["search"].items():
+        best = max(trials, key=lambda trial: trial["validation_harrell-c"])
+        people = Rule().subjects(aside[aside["fold"] == int(fold)])
+        times, events = times_of(people["label"].to_numpy()), events_of(people["label"].to_numpy())
+        found = concordance_index_censored(events & (times <= 36), np.minimum(times, 36), people["risk"])[0]
+        assert best["validation_harrell-c"] == pytest.approx(found)
+        assert evaluation["choice"][fold] == best["choice"]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -129,7 +198,6 @@ def test_predict_evaluate_and_report_from_the_command_line(
         ({"threshold": "youden", "validation": 0.2}, "youden parts two classes, and times has none"),
         ({"aggregate": "vote"}, "'vote' joins probabilities, and survival is predicted"),
         ({"select": "auc"}, "--select auc does not choose among predictions of time_to_event: harrell-c does"),
-        ({"search": {"lr": (1e-3, 1e-4)}}, "--search chooses by the AUC, and this task predicts the time to an event"),
         ({"options": {"training": {"sampler": "balanced"}}}, "sampler=balanced is for classes, and this task predicts"),
     ],
 )

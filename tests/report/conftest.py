@@ -75,7 +75,8 @@ def explained(tmp_path: Path) -> Callable[..., Explained]:
             table.to_csv(tmp_path / f"{name}.csv", index=False)
         for name, array in arrays.items():
             np.save(tmp_path / f"{name}.npy", array)
-        facts: dict[str, Any] = {"synthetic": False, "plane": "", "target": "AD", "injected": True, **rest}
-        return Explained(tmp_path, "a", "a", ("CN", "AD"), **facts)
+        target = rest.pop("target", Classes(("CN", "AD")))
+        facts: dict[str, Any] = {"synthetic": False, "plane": "", "injected": True, "groups": target.classes, **rest}
+        return Explained(tmp_path, "a", "a", target=target, meaning=target.meaning(1), **facts)
 
     return write

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.target import SMALLEST, Target
+from fusekit.data.target.target import SMALLEST, Meaning, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Classes(Target):
     kind: ClassVar[str] = "classes"
     objective: ClassVar[str] = "cross-entropy"
     select: ClassVar[str] = "auc"
-    explained: ClassVar[bool] = True
+    part: ClassVar[str] = "class"
     schema: ClassVar[Mapping[str, type]] = {"label": int, "p_*": float}
 
     @property
@@ -90,6 +90,37 @@ class Classes(Target):
         """The log loss."""
         return np.asarray(-np.log(np.clip(answers[np.arange(len(labels)), labels], 1e-12, 1)))
 
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Outputs (B, W) -> logits of the classes (B, K)."""
+        return outputs
+
+    def explained(self, outputs: Tensor, of: int | Tensor = 1) -> Tensor:
+        """Log odds of a class."""
+        return log_odds(self.logits(outputs), of)
+
+    def explained_answers(self, answers: np.ndarray, of: int = 1) -> np.ndarray:
+        """Log odds of a class; a probability of 0 counts as the smallest there is."""
+        p = np.maximum(answers, np.finfo(float).tiny)
+        return np.asarray(np.log(p[:, of]) - np.log(np.delete(p, of, axis=1).sum(axis=1)))
+
+    def meaning(self, of: int | None = None) -> Meaning:
+        """Of one class, or of the one that each row is called."""
+        name = "the class called" if of is None else self.classes[of]
+        return Meaning(name, f"log odds of {name}", f"p({name})", f"p_{1 if of is None else of}")
+
     def as_json(self) -> dict[str, Any]:
         """``{"classes": [...]}``."""
         return {"classes": list(self.classes)}
+
+
+def log_odds(logits: Tensor, of: int | Tensor = 1) -> Tensor:
+    """Logits (B, K) -> log p / (1 - p) of a class, or of a class per row (B,); of two classes their difference.
+
+    Explanations are of this number and not of one logit: adding anything to all logits changes no probability, so a
+    single logit's gradient is not the prediction's.
+    """
+    import torch
+
+    chosen = torch.as_tensor(of, device=logits.device).expand(len(logits))[:, None]
+    others = logits.scatter(1, chosen, -torch.inf)
+    return logits.gather(1, chosen)[:, 0] - others.logsumexp(dim=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.target import Target
+from fusekit.data.target.target import Meaning, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Number(Target):
     kind: ClassVar[str] = "number"
     objective: ClassVar[str] = "squared-error"
     select: ClassVar[str] = "r2"
-    explained: ClassVar[bool] = False
+    part: ClassVar[str] = "third"
     schema: ClassVar[Mapping[str, type]] = {"label": float, "predicted": float}
 
     def __post_init__(self) -> None:
@@ -103,6 +103,18 @@ class Number(Target):
     def surprise(self, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """Of a normal distribution around the answer, as wide as that of the training subjects."""
         return np.asarray((self.scaled(labels) - self.outputs_of(answers)[:, 0]) ** 2 / 2)
+
+    def explained(self, outputs: Tensor, of: int | Tensor = 0) -> Tensor:
+        """The number, in its unit."""
+        return self.answers(outputs)[:, 0]
+
+    def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
+        """The number."""
+        return answers[:, 0]
+
+    def meaning(self, of: int | None = None) -> Meaning:
+        """Name and unit."""
+        return Meaning(f"a higher {self.name}", self.title, f"predicted {self.name}", "predicted", is_share=False)
 
     def fit(self, scans: pd.DataFrame) -> Number:
         """Mean and standard deviation over subjects, each counted once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
 SMALLEST = 1e-4
 
 
+class Meaning(NamedTuple):
+    """What is explained of a prediction, in the words of figures and tables."""
+
+    more: str  # what maps speak for: "ill", "a higher mmse"
+    scale: str  # what values add to: "log odds of ill", "mmse (points)"
+    name: str  # of the answer that is shown beside, short: "p(ill)"
+    column: str  # that holds it, in tables of predictions
+    is_share: bool = True  # between 0 and 1
+    note: str = ""  # on that name: a space and a sentence
+
+    def said(self, row: Mapping[str, Any], digits: int = 2, most: int = 60) -> str:
+        """``p(ill) = 0.87``, of a row of predictions; a name longer than ``most`` letters is cut."""
+        value, name = float(row[self.column]), self.name
+        name = name if len(name) <= most else f"{name[: most - 1]}…"
+        places = digits if self.is_share or not value else max(0, digits - int(np.floor(np.log10(abs(value)))))
+        return f"{name} = {value:.{places}f}"
+
+
 class Target(ABC):
     """What is predicted: the column ``label`` of a cohort's scans, the same for all scans of a subject."""
 
@@ -23,7 +41,7 @@ class Target(ABC):
     kind: ClassVar[str]  # by which metrics, objectives, baselines and reports say what they are for
     objective: ClassVar[str]  # what a training makes small, unless another is named
     select: ClassVar[str]  # the metric by which ``--select`` chooses an epoch: the higher, the better
-    explained: ClassVar[bool]  # whether what a model looks at is explained, and its inputs are ablated
+    part: ClassVar[str]  # what one of ``groups`` is: a class, a third, a group
     schema: ClassVar[Mapping[str, type]]  # types of the columns that depend on it, in the tables of a run
     classes: tuple[str, ...] = ()  # names of the classes; none where it is something else
 
@@ -66,9 +84,20 @@ class Target(ABC):
     def answers(self, outputs: Tensor) -> Tensor:
         """A model's outputs (B, W) -> what it says (B, A), which models and slices are averaged in."""
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """A model's outputs (B, W) -> what explanations are of: of classes their logits (B, K)."""
-        return outputs
+    @abstractmethod
+    def explained(self, outputs: Tensor, of: int | Tensor = 0) -> Tensor:
+        """A model's outputs (B, W) -> the number (B,) that explanations are of, in which what adds up adds up.
+
+        ``of``: of classes the one that is explained, or that of each row (B,).
+        """
+
+    @abstractmethod
+    def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
+        """The same (N,) of answers (N, A), for models that have no outputs."""
+
+    @abstractmethod
+    def meaning(self, of: int | None = None) -> Meaning:
+        """That number in words; ``of`` as in ``explained``, None where rows differ in it."""
 
     @property
     def of_prior(self) -> Target:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data.target.follow_up import events_of, labelled, summed_hazard, surprise, times_of
-from fusekit.data.target.target import SMALLEST, Target
+from fusekit.data.target.target import SMALLEST, Meaning, Target
 from fusekit.errors import DataError, first_ten
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Column of the risk; those of survival begin so, and end with the horizon.
 RISK, SURVIVAL = "risk", "survival_"
+
+#: Cumulative hazards below, and survival this close to 0 and 1, are as single precision rounds them: certain.
+_LEAST = 2.0**-24
 
 #: Subjects with an event that each stratum of folds has, or more.
 _FEWEST = 10
@@ -60,7 +63,7 @@ class TimeToEvent(Target):
     kind: ClassVar[str] = "time_to_event"
     objective: ClassVar[str] = "hazards"
     select: ClassVar[str] = "harrell-c"
-    explained: ClassVar[bool] = False
+    part: ClassVar[str] = "group"
     schema: ClassVar[Mapping[str, type]] = {"label": float, RISK: float, f"{SURVIVAL}*": float}
 
     def __post_init__(self) -> None:
@@ -156,16 +159,11 @@ class TimeToEvent(Target):
     def answers(self, outputs: Tensor) -> Tensor:
         """Logits of hazards (B, W), or log hazard ratios (B, 1) -> risk and survival at the horizons (B, 1 + H)."""
         import torch
-        from torch.nn.functional import softplus
 
         ends = np.asarray(self.grid)
         widths = np.diff(ends, prepend=0)
+        lost = self._lost(outputs)
         share = np.clip((np.asarray(self.horizons)[None] - (ends - widths)[:, None]) / widths[:, None], 0, 1)
-        if self.proportional:
-            summed = self.hazard or (widths / self.last).tolist()
-            lost = -outputs.clamp(-_LARGEST, _LARGEST).exp() * outputs.new_tensor(summed)
-        else:
-            lost = -softplus(outputs)  # log(1 - h)
         survival = (lost @ lost.new_tensor(share)).exp()
         after = lost.cumsum(dim=1).exp()
         before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], dim=1)
@@ -174,6 +172,38 @@ class TimeToEvent(Target):
         mean = torch.where(level, 1 + lost / 2, torch.expm1(lost) / torch.where(level, -1.0, lost))
         restricted = (before * mean) @ lost.new_tensor(widths)
         return torch.cat([(1 - restricted / self.last).clamp(0, 1)[:, None], survival], dim=1)
+
+    def _lost(self, outputs: Tensor) -> Tensor:
+        """Outputs (B, W) -> logarithms of the chance to pass each interval (B, intervals), log(1 - h)."""
+        from torch.nn.functional import softplus
+
+        if not self.proportional:
+            return -softplus(outputs)
+        summed = self.hazard or (np.diff(self.grid, prepend=0) / self.last).tolist()
+        return -outputs.clamp(-_LARGEST, _LARGEST).exp() * outputs.new_tensor(summed)
+
+    def explained(self, outputs: Tensor, of: int | Tensor = 0) -> Tensor:
+        """Logarithm of the cumulative hazard up to the last horizon, log(-log S).
+
+        Where hazards are proportional, it is a sum over the inputs, and a value's share is its log hazard ratio,
+        whatever the horizon; survival and risk are bounded, so shares of them depend on all other values.
+        """
+        return (-self._lost(outputs).sum(dim=1)).clamp_min(_LEAST).log()
+
+    def explained_answers(self, answers: np.ndarray, of: int = 0) -> np.ndarray:
+        """The same, of survival at the last horizon."""
+        return np.asarray(np.log(-np.log(np.clip(answers[:, -1], _LEAST, 1 - _LEAST))))
+
+    def meaning(self, of: int | None = None) -> Meaning:
+        """The hazard, with survival at the last horizon beside it."""
+        until = f"{self.last:g} {self.unit}".rstrip()
+        return Meaning(
+            f"a higher risk of {self.name}",
+            f"log cumulative hazard of {self.name} up to {until}",
+            f"S({until})",
+            self.columns[-1],
+            note=f" S({until}) is the predicted chance to have no {self.name} up to then.",
+        )
 
     @property
     def grid(self) -> tuple[float, ...]:

@@ -1,9 +1,11 @@
 """What each part of the input contributes: the statistics of ``ablations.csv``.
 
-The AUC is computed within each fold, as scores of different models are not on one scale, and averaged with the folds'
-subjects as weights; with several seeds, over the seeds too. With more than two classes it is the mean over the classes
-of each against the rest. Intervals are percentile bootstraps over subjects, drawn with replacement within fold and
-class; a resample draws the same subjects in every condition and seed, so differences are paired.
+The measure is the AUC of classes (of more than two the mean over the classes of each against the rest), the mean
+absolute error of numbers, and Uno's c of times to an event. It is computed within each fold, as scores of different
+models are not on one scale, and averaged with the folds' subjects as weights; with several seeds, over the seeds too.
+Intervals are percentile bootstraps over subjects, drawn with replacement within fold and class, of times within those
+with the event and those censored; a resample draws the same subjects in every condition and seed, so differences are
+paired.
 """
 
 from __future__ import annotations
@@ -15,40 +17,42 @@ import numpy as np
 import pandas as pd
 
 from fusekit.errors import DataError
+from fusekit.evaluation.arms.worth import Worth, worth_of
 from fusekit.evaluation.delong import exact_limits
-from fusekit.evaluation.predictions import POSITIVE, probabilities_of
+from fusekit.evaluation.predictions import outputs_of, predicted_columns
 from fusekit.evaluation.statistics import RESAMPLES, times_drawn
 
 AS_IS, NO_IMAGE, NO_TABLE, NOTHING, HIDDEN = "as-is", "image:drop", "table:drop", "both:drop", "hidden:"
 
 
 def contribution(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """How much AUC goes with each part of the input.
+    """How much is lost with each part of the input.
 
     Args:
         ablations: ablations.csv of a run, or of one run a seed on the same subjects and folds.
 
     Returns:
-        One row per condition, ``as-is`` first: condition, auc, drop (as-is minus auc), low, high (95 % of the drop),
-        subjects (of the folds that have the condition). A drop near 0 says that the model can do without, not that it
-        never looks.
+        One row per condition, ``as-is`` first: condition, value, drop (how much worse than as-is: a loss of AUC, a
+        rise of error), low, high (95 % of the drop), subjects (of the folds that have the condition). A drop near 0
+        says that the model can do without, not that it never looks.
 
     Raises:
         DataError: no condition ``as-is``; conditions or seeds have different subjects.
     """
     lines = []
-    for condition, curve in _curves(_folds(ablations)).items():
-        drop = curve.whole - curve.auc
-        lines.append((condition, curve.auc[0], drop[0], *_limits(drop[1:]), curve.subjects))
-    return pd.DataFrame(lines, columns=["condition", "auc", "drop", "low", "high", "subjects"])
+    folds, worth = _folds(ablations)
+    for condition, curve in _curves(folds, worth).items():
+        drop = worth.sign * (curve.whole - curve.reached) + 0.0  # no minus before a zero
+        lines.append((condition, curve.reached[0], drop[0], *_limits(drop[1:]), curve.subjects))
+    return pd.DataFrame(lines, columns=["condition", "value", "drop", "low", "high", "subjects"])
 
 
 def shapley(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Share the AUC above chance between image and table (Shapley 1953), as a game of two.
+    """Share what is gained over a constant prediction between image and table (Shapley 1953), as a game of two.
 
-    The value of a coalition is the AUC with the other modality dropped; of none, that of a constant prediction. A
-    modality's share is the mean of what it adds alone and of what it adds to the other; the two shares sum to the AUC
-    as it is minus that of nothing, exactly.
+    The value of a coalition is the measure with the other modality dropped; of none, that of a constant prediction. A
+    modality's share is the mean of what it adds alone and of what it adds to the other; the two shares sum to the
+    measure as it is minus that of nothing, exactly; of errors, to how much smaller they are.
 
     Returns:
         Two rows: modality (image, table), value, low, high (95 %).
@@ -56,35 +60,35 @@ def shapley(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
     Raises:
         DataError: as ``contribution``, or a condition that is needed is not there.
     """
-    curves = _curves(_folds(ablations), [NO_IMAGE, NO_TABLE, NOTHING])
-    both, nothing = curves[AS_IS].auc, curves[NOTHING].auc
-    image, table = curves[NO_TABLE].auc, curves[NO_IMAGE].auc
+    folds, worth = _folds(ablations)
+    curves = _curves(folds, worth, [NO_IMAGE, NO_TABLE, NOTHING])
+    both, nothing, image, table = (worth.sign * curves[of].reached for of in (AS_IS, NOTHING, NO_TABLE, NO_IMAGE))
     shares = {"image": (image - nothing + both - table) / 2, "table": (table - nothing + both - image) / 2}
     lines = [(modality, share[0], *_limits(share[1:])) for modality, share in shares.items()]
     return pd.DataFrame(lines, columns=["modality", "value", "low", "high"])
 
 
 def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """How the AUC falls as clinical values go missing at test time.
+    """How the measure changes as clinical values go missing at test time.
 
     Returns:
-        One row per share, ascending from 0: hidden, auc, low, high (95 % of the AUC). Where subjects are separated
-        perfectly, a bootstrap would claim certainty: the limit is then that of the AUC's own interval.
+        One row per share, ascending from 0: hidden, value, low, high (95 % of the value). Where subjects are ordered
+        perfectly, a bootstrap would claim certainty: the limit is then that of independent pairs, all ordered alike.
 
     Raises:
         DataError: as ``contribution``.
     """
-    folds = _folds(ablations)
+    folds, worth = _folds(ablations)
     names = [name for name in folds[0].scores if name.startswith(HIDDEN)]
     shares = {AS_IS: 0.0} | {name: float(name[len(HIDDEN) :]) for name in names}
-    fewest = int(np.unique(np.concatenate([fold.labels for fold in folds]), return_counts=True)[1].min())
+    labels = np.concatenate([fold.labels for fold in folds])
     lines = []
-    for condition, curve in _curves(folds, names).items():
-        auc, (low, high) = float(curve.auc[0]), _limits(curve.auc[1:])
-        if auc in (0.0, 1.0):
-            low, high = exact_limits(auc, fewest)
-        lines.append((shares[condition], auc, low, high))
-    found = pd.DataFrame(lines, columns=["hidden", "auc", "low", "high"])
+    for condition, curve in _curves(folds, worth, names).items():
+        value, (low, high) = float(curve.reached[0]), _limits(curve.reached[1:])
+        if value in (0.0, 1.0) and worth.pairs:
+            low, high = exact_limits(value, worth.pairs(labels))
+        lines.append((shares[condition], value, low, high))
+    found = pd.DataFrame(lines, columns=["hidden", "value", "low", "high"])
     return found.sort_values("hidden", ignore_index=True)
 
 
@@ -92,23 +96,23 @@ class _Fold(NamedTuple):
     """One fold's subjects, in one order."""
 
     labels: np.ndarray  # (n,)
-    scores: dict[str, dict[int, np.ndarray]]  # condition -> seed -> probabilities (n, K)
+    scores: dict[str, dict[int, np.ndarray]]  # condition -> seed -> answers (n, A)
 
 
 class _Curve(NamedTuple):
-    """AUCs of a condition, as observed and then in every resample (1 + R,)."""
+    """The measure of a condition, as observed and then in every resample (1 + R,)."""
 
-    auc: np.ndarray
+    reached: np.ndarray
     whole: np.ndarray  # of ``as-is``, in the folds and seeds that have the condition
     subjects: int
 
 
-def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:
+def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> tuple[list[_Fold], Worth]:
     tables = [ablations] if isinstance(ablations, pd.DataFrame) else list(ablations)
     first: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # fold -> its subjects and their labels
     scores: dict[int, dict[str, dict[int, np.ndarray]]] = {}
     for seed, table in enumerate(tables):
-        probabilities, subjects = probabilities_of(table), table["subject"].astype(str).to_numpy()
+        answers, subjects = outputs_of(table).reshape(len(table), -1), table["subject"].astype(str).to_numpy()
         folds, conditions, labels = (table[name].to_numpy() for name in ("fold", "condition", "label"))
         part = table.groupby(["fold", "condition"], sort=False).ngroup().to_numpy()
         order = np.lexsort((pd.factorize(subjects, sort=True)[0], part))
@@ -120,13 +124,14 @@ def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> list[_Fold]:
                     f"ablations: in fold {fold}, the condition {condition!r} has other subjects or labels than the "
                     "first one. Compare runs of one cohort with the same folds."
                 )
-            scores.setdefault(fold, {}).setdefault(condition, {})[seed] = probabilities[rows]
+            scores.setdefault(fold, {}).setdefault(condition, {})[seed] = answers[rows]
         if any(seed not in scores[fold].get(AS_IS, {}) for fold in first):
             raise DataError(f"ablations: the condition {AS_IS!r} is missing, with which all others are compared.")
-    return [_Fold(first[fold][1], scores[fold]) for fold in sorted(first)]
+    found = [_Fold(first[fold][1], scores[fold]) for fold in sorted(first)]
+    return found, worth_of(predicted_columns(tables[0]))
 
 
-def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str, _Curve]:
+def _curves(folds: list[_Fold], worth: Worth, wanted: Iterable[str] | None = None) -> dict[str, _Curve]:
     """Resample the folds once, and follow every condition through it; ``wanted`` ones must be in every fold and seed.
 
     A condition that only some folds or seeds have (a column that was among the strongest there) is averaged over those.
@@ -137,34 +142,18 @@ def _curves(folds: list[_Fold], wanted: Iterable[str] | None = None) -> dict[str
     names = dict.fromkeys([AS_IS, *(wanted or (name for fold in folds for name in fold.scores))])
     draw = np.random.default_rng(0)
     # The subjects as they are, once each, and then every resample.
-    drawn = [np.vstack([np.ones(len(fold.labels)), times_drawn(fold.labels, draw)]) for fold in folds]
+    drawn = [np.vstack([np.ones(len(fold.labels)), times_drawn(worth.strata(fold.labels), draw)]) for fold in folds]
     found = {}
     for name in names:
         there = [(fold, times) for fold, times in zip(folds, drawn, strict=True) if name in fold.scores]
         total = sum(len(fold.labels) for fold, _ in there)
-        auc, whole = np.zeros(RESAMPLES + 1), np.zeros(RESAMPLES + 1)
+        reached, whole = np.zeros(RESAMPLES + 1), np.zeros(RESAMPLES + 1)
         for fold, times in there:
-            for sum_of, condition in ((auc, name), (whole, AS_IS)):
-                scores = np.stack([fold.scores[condition][seed] for seed in fold.scores[name]])
-                sum_of += len(fold.labels) / total * _auc(fold.labels, scores, times)
-        found[name] = _Curve(auc, whole, total)
+            for sum_of, condition in ((reached, name), (whole, AS_IS)):
+                answers = np.stack([fold.scores[condition][seed] for seed in fold.scores[name]])
+                sum_of += len(fold.labels) / total * worth.values(fold.labels, answers, times)
+        found[name] = _Curve(reached, whole, total)
     return found
-
-
-def _auc(labels: np.ndarray, scores: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """AUC of scores (seeds, n, K), mean over the seeds, for subjects counted ``times`` (R, n) -> (R,)."""
-    targets = [POSITIVE] if scores.shape[2] == 2 else range(scores.shape[2])
-    total = np.zeros(len(times))
-    for target in targets:
-        cases = labels == target
-        # Which of each pair scores higher (1, 1/2, 0), averaged over the seeds: (cases, others).
-        difference = scores[:, cases, target][:, :, None] - scores[:, ~cases, target][:, None, :]
-        higher = ((np.sign(difference) + 1) / 2).mean(axis=0)
-        weights = times[:, cases], times[:, ~cases]
-        pairs = weights[0].sum(axis=1) * weights[1].sum(axis=1)
-        with np.errstate(invalid="ignore"):  # a fold without a class has no pairs, and its AUC is undefined
-            total += ((weights[0] @ higher) * weights[1]).sum(axis=1) / pairs
-    return total / len(targets)
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:

@@ -46,12 +46,23 @@ def uno(last: float) -> Share:
     """
 
     def share(labels: np.ndarray, risks: np.ndarray) -> tuple[float, np.ndarray]:
-        times = times_of(labels)
-        cases = events_of(labels) & (times < last)
-        followed = censoring(labels).at(times, before=True)
-        return _share(labels, risks, np.divide(1.0, followed**2, out=np.zeros(len(times)), where=cases), times)
+        return _share(labels, risks, uno_weights(labels, last), times_of(labels))
 
     return share
+
+
+def uno_weights(labels: np.ndarray, last: float) -> np.ndarray:
+    """What each subject (n,) counts as a case of Uno's c; 0 of who is none."""
+    times = times_of(labels)
+    cases = events_of(labels) & (times < last)
+    followed = censoring(labels).at(times, before=True)
+    weights: np.ndarray = np.divide(1.0, followed**2, out=np.zeros(len(times)), where=cases)
+    return weights
+
+
+def beyond(labels: np.ndarray) -> np.ndarray:
+    """Times (n,) before which each subject is known to have no event: who is censored then has outlived it."""
+    return np.asarray(np.where(events_of(labels), times_of(labels), np.nextafter(times_of(labels), np.inf)))
 
 
 def auc_at(horizon: float) -> Share:
@@ -72,14 +83,13 @@ def auc_at(horizon: float) -> Share:
 
 def _share(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray, until: np.ndarray) -> tuple[float, np.ndarray]:
     """Pairs of a case (weight above 0) and who has no event up to ``until`` of the case."""
-    # Who is censored at the time of an event has outlived it.
-    beyond = np.where(events_of(labels), times_of(labels), np.nextafter(times_of(labels), np.inf))
+    outlived = beyond(labels)
     cases = np.flatnonzero(weights > 0)
     won, pairs = np.zeros(len(cases)), np.zeros(len(cases))
     lost_by, met_by = np.zeros(len(labels)), np.zeros(len(labels))
     for start in range(0, len(cases), _BLOCK):
         own = cases[start : start + _BLOCK]
-        met = (beyond[None] > until[own, None]).astype(float)
+        met = (outlived[None] > until[own, None]).astype(float)
         right = met * (np.sign(risks[own, None] - risks[None]) + 1) / 2
         won[start : start + _BLOCK], pairs[start : start + _BLOCK] = right.sum(axis=1), met.sum(axis=1)
         lost_by += weights[own] @ right

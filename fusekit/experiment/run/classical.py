@@ -50,6 +50,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
             gathered.values(rows),
             rows,
             columns,
+            target=plan.task.target,
             rule=rule,
             seed=plan.config.seed,
             grey=pixels.mean if reads_image else (0.0,),

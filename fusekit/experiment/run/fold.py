@@ -74,7 +74,7 @@ def train_fold(
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                     rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
-                if name == PREDICTIONS and config.explain != "none" and plan.task.target.explained:
+                if name == PREDICTIONS and config.explain != "none":
                     with attempt("explanations", failed):
                         ablations = fitted.explain(rows, table, each, rule, failed)
                         if ablations is not None:

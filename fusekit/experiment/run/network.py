@@ -123,7 +123,7 @@ def _fit(
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once.
 
-    ``watch`` gets the AUC of the subjects set aside, epoch by epoch, and may end the training by what it raises.
+    ``watch`` gets the score of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
     config, rows, images, rule = plan.config, sides.train, gathered.images, Rule(plan.config.aggregate)
     select = config.select != "none"
@@ -215,7 +215,7 @@ def _fit(
 
         def watched() -> None:
             if watch:
-                watch({int(row["epoch"]): row["validation_auc"] for row in history.rows}, planned)
+                watch({int(row["epoch"]): row[f"validation_{target.select}"] for row in history.rows}, planned)
 
         def epoch_ended(epoch: int, scores: dict[str, float]) -> None:
             if plan.processes.first:

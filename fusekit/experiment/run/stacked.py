@@ -60,6 +60,7 @@ def fit_stacked(
             gathered.values(rows),
             rows,
             cohort.columns,
+            target=plan.task.target,
             rule=rule,
             seed=seed,
             grey=bundle.pixels.mean,

@@ -146,7 +146,7 @@ class Settings:
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
         task = parts.open_under_recipe(values, options)
         values["preset"] = presets.preset_name(task, values)
-        _fit_to_target(values, search, task)
+        _fit_to_target(values, task)
         fitted = bool(values.get("select", "none") != "none" or values.get("threshold") == "youden" or search)
         values = {
             **presets.settings_of(task, values["preset"], values.get("data")),
@@ -277,7 +277,7 @@ def _typed(name: str, value: Any) -> Any:
     return found.absolute() if isinstance(found, Path) else found
 
 
-def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task) -> None:
+def _fit_to_target(values: dict[str, Any], task: Task) -> None:
     """Leave out the default objective, however it was spelled, and refuse what is for other targets."""
     target, select = task.target, values.get("select", "none")
     if values.get("objective") == target.objective:
@@ -293,10 +293,6 @@ def _fit_to_target(values: dict[str, Any], search: Mapping[str, Any], task: Task
             raise OptionError(
                 f"--conformal gives sets of classes and intervals of numbers, and this task predicts {target.words}."
             )
-    if search and not target.classes:
-        raise OptionError(
-            f"--search chooses by the AUC, and this task predicts {target.words}: give the settings themselves."
-        )
 
 
 def _one(name: str, values: Mapping[str, Any], task: Task, given: Any) -> Any:

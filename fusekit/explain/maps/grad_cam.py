@@ -1,17 +1,17 @@
-"""Grad-CAM: which part of the image speaks for a class (Selvaraju et al. 2017)."""
+"""Grad-CAM: which part of the image speaks for a class, or for more of a number (Selvaraju et al. 2017)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from fusekit.data.target.classes import log_odds
 from fusekit.errors import DataError
 from fusekit.evaluation.predictions import POSITIVE
-from fusekit.explain.target import as_they_are, log_odds
+from fusekit.explain.target import Score
 from fusekit.models import FusionModel
 
 #: Fewest pixels of a map along each axis that still say where; the last map of a ResNet has 7 at 224 pixels.
@@ -33,7 +33,7 @@ class Maps(NamedTuple):
 
     maps: Tensor  # (B, *S) 0 to 1, each divided by its own maximum; 0 everywhere where nothing speaks for the class
     maxima: Tensor  # (B,) what they were divided by; (B, N), and maps (B, N, *S), of the N slices that a pool joins
-    logits: Tensor  # (B, K)
+    outputs: Tensor  # (B, W)
 
 
 def grad_cam(
@@ -43,12 +43,12 @@ def grad_cam(
     *,
     place: str | None = None,
     target: int | Tensor = POSITIVE,
-    to_logits: Callable[[Tensor], Tensor] = as_they_are,
+    score: Score = log_odds,
 ) -> Maps:
-    """Explain predictions of a class by the image.
+    """Explain predictions by the image.
 
-    The map A (M channels, s pixels) of a place is weighted with the mean gradients of the class's log odds y,
-    a_k = 1/s sum dy/dA_k, and what speaks for the class is kept: relu(sum_k a_k A_k), resized to the image (linear).
+    The map A (M channels, s pixels) of a place is weighted with the mean gradients of the score y (of a class its log
+    odds), a_k = 1/s sum dy/dA_k, and what raises the score is kept: relu(sum_k a_k A_k), resized to the image (linear).
 
     Args:
         model: in evaluation mode; one that reads an image.
@@ -56,7 +56,7 @@ def grad_cam(
         columns: (B, F), or None if the model reads none.
         place: a site of the backbone or ``LAST``; None: ``deepest``.
         target: the class, or that of each image (B,).
-        to_logits: the model's outputs (B, W) -> logits of classes (B, K): ``Target.logits``.
+        score: what is explained: ``Target.explained``.
 
     Raises:
         DataError: the backbone has no such place, or the prediction does not depend on its map.
@@ -65,10 +65,9 @@ def grad_cam(
     with torch.enable_grad():
         # The image asks for a gradient, or a backbone with frozen weights would build no graph.
         outputs, map_ = _at_place(model, image.detach().requires_grad_(), columns, place)
-        logits = to_logits(outputs)
         slope = None
         if map_.requires_grad:
-            (slope,) = torch.autograd.grad(log_odds(logits, target).sum(), map_, allow_unused=True)
+            (slope,) = torch.autograd.grad(score(outputs, target).sum(), map_, allow_unused=True)
     if slope is None:
         raise DataError(
             f"the prediction does not depend on the feature map of {place!r}, so Grad-CAM cannot say where the model "
@@ -83,7 +82,7 @@ def grad_cam(
     maxima = raw.flatten(1).amax(dim=1)
     scale = torch.where(maxima > 0, maxima, torch.ones_like(maxima)).reshape(-1, *[1] * len(axes))
     each = image.shape[: -dims - 1]
-    return Maps((raw / scale).reshape(*each, *raw.shape[1:]), maxima.reshape(each), logits.detach())
+    return Maps((raw / scale).reshape(*each, *raw.shape[1:]), maxima.reshape(each), outputs.detach())
 
 
 def deepest(model: FusionModel, image: Tensor, columns: Tensor | None) -> Place:

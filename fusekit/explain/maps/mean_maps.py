@@ -1,7 +1,8 @@
-"""Where a fold's maps lie on average, class by class, and roughly on a template."""
+"""Where a fold's maps lie on average, by class or another group, and roughly on a template."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +14,22 @@ from fusekit.explain.maps.template import lay_on, load_template
 
 
 def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Average by class and position.
+    """Average by group and position.
 
     Every map counts alike, as each goes from 0 to 1 (or is 0 everywhere). Images are not registered to each other:
     the mean is as sharp as heads lie alike in their fields of view.
 
     Args:
-        rows: N lines: subject, label, position.
+        rows: N lines: subject, group, position.
         images, maps: (N, C, H, W) grey levels, and (N, H, W) 0 to 1.
 
     Returns:
-        One row per class and position: label, position, slices, subjects; the mean images (g, C, H, W) and the mean
+        One row per group and position: group, position, slices, subjects; the mean images (g, C, H, W) and the mean
         maps (g, H, W).
     """
-    groups = rows.reset_index(drop=True).groupby(["label", "position"])
+    groups = rows.reset_index(drop=True).groupby(["group", "position"])
     table = groups.agg(slices=("subject", "size"), subjects=("subject", "nunique")).reset_index()
-    members = [groups.indices[key] for key in zip(table["label"], table["position"], strict=True)]
+    members = [groups.indices[key] for key in zip(table["group"], table["position"], strict=True)]
     return (
         table,
         np.stack([images[rows_].mean(axis=0, dtype=np.float64) for rows_ in members]),
@@ -37,11 +38,17 @@ def mean_maps(rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray) -> tuple
 
 
 def write_mean_maps(
-    folder: Path, rows: pd.DataFrame, images: np.ndarray, maps: np.ndarray, bundle: Bundle, template: str | None
+    folder: Path,
+    rows: pd.DataFrame,
+    images: np.ndarray,
+    maps: np.ndarray,
+    groups: Sequence[str],
+    bundle: Bundle,
+    template: str | None,
 ) -> None:
     """Write ``mean_map.csv``, ``mean_map.npy``, ``mean_image.npy``; with a template how the first lies on it."""
     table, image, map_ = mean_maps(rows, images, maps)
-    table.insert(1, "class", [bundle.classes[label] for label in table["label"]])
+    table.insert(1, "name", [groups[group] for group in table["group"]])
     if template is not None and bundle.slices.plane != "volume":
         laid = lay_on(load_template(template, bundle.slices.plane), image[:, 0], map_)
         table["template_mm"] = [place.mm for place in laid]

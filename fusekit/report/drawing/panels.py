@@ -40,6 +40,11 @@ def overlay(
     legend_below(axes)
 
 
+def legend_columns(names: Sequence[str]) -> int:
+    """How many of these names fit beside each other below a panel."""
+    return max(1, min(len(names), 64 // (max(map(len, names), default=0) + 8)))
+
+
 def legend_below(axes: Axes, columns: int = 1) -> None:
     """Put the legend under the axis' label, where it covers nothing."""
     from matplotlib.transforms import ScaledTranslation

@@ -1,30 +1,73 @@
-"""Slices that were called rightly and wrongly, each beside the map of what spoke for the positive class."""
+"""Slices that were predicted well and badly, each beside the map of what spoke for what is explained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from fusekit.data import Classes, Number, Ordered, TimeToEvent
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
-from fusekit.report.formatting import explained, named, records, shortened
+from fusekit.report.formatting import records, shortened
 
 #: Height of a row of slices with its heading, in inches.
 ROW = 1.62
 
 #: Kind of example -> sign and colour of its heading.
-SIGNS = {"right": ("\N{CHECK MARK} right", "#006B4E"), "wrong": ("\N{BALLOT X} WRONG", "#A94A00")}
+SIGNS = {
+    "right": ("\N{CHECK MARK} right", "#006B4E"),
+    "wrong": ("\N{BALLOT X} WRONG", "#A94A00"),
+    "near": ("\N{CHECK MARK} near", "#006B4E"),
+    "far": ("\N{BALLOT X} FAR", "#A94A00"),
+}
+
+
+class _Words(NamedTuple):
+    """What was chosen (``choose_examples``)."""
+
+    title: str
+    caption: str
+    good: str
+    bad: str
+
+
+_CALLS = _Words(
+    "slices called rightly and wrongly",
+    ", the surest right and the surest wrong calls of each class.",
+    "called rightly",
+    "called wrongly",
+)
+#: Kind of target -> words.
+WORDS = {
+    Classes.kind: _CALLS,
+    Ordered.kind: _CALLS,
+    Number.kind: _Words(
+        "slices predicted well and badly",
+        ": the smallest and the largest errors in each third of the true values.",
+        "predicted well",
+        "predicted badly",
+    ),
+    TimeToEvent.kind: _Words(
+        "slices whose risk fits and does not",
+        ": the highest and the lowest risks of those with the event up to the last horizon, the lowest and the highest "
+        "of those followed beyond it without. A time with a plus is the end of a follow-up; who was censored before "
+        "the last horizon is not shown.",
+        "with a risk that fits",
+        "with one that does not",
+    ),
+}
 
 
 def examples(own: Explained) -> Iterator[Picture]:
     """Draw the slices of ``examples.csv``, image by image, and again with their Grad-CAM; of one image, two per row."""
     table, images, maps = own.table("examples.csv"), own.panels("images.npy"), own.array("grad_cam.npy")
-    if table is None or images is None or "called" not in table:  # as in folders of older runs
+    if table is None or images is None or "kind" not in table:  # as in folders of older runs
         return
-    classes, targets = own.classes, explained(table)
+    words, meaning = WORDS[own.target.kind], own.meaning_of(table)
     several = len(images[0]) > 1
     side, each = 1 if several else 2, len(images[0]) + 1  # examples per row, and pictures of each
-    speaks_for, lines = named(targets, classes), -(-len(table) // side)
+    lines = -(-len(table) // side)
 
     def paint(figure: Figure) -> None:
         parts = figure.add_gridspec(2, 1, height_ratios=[ROW * lines, SCALE]) if maps is not None else None
@@ -42,30 +85,32 @@ def examples(own: Explained) -> Iterator[Picture]:
             if maps is not None:
                 show(covered, first.image, maps[k], own.plane, letters=False)
             sign, colour = SIGNS[row["kind"]]
-            target = targets[k]
-            true, called, shown = (shortened(classes[n], 12) for n in (row["label"], row["called"], target))
-            heading = f"{sign}: {true} called {called}\np({shown}) = {row[f'p_{target}']:.2f}"
+            true = shortened(own.target.spelled(row["label"]), 12)
+            called = f"{true} called {shortened(own.target.spelled(row['called']), 12)}" if "called" in row else ""
+            said = own.meaning_of(table.iloc[[k]]).said(row, most=15)
+            heading = f"{sign}: {called or f'true {true}'}\n{said}"
             heading += f"\n{shortened(first.name, 16)}" * several
             plain.set_title(heading, fontsize=8, fontweight="normal", color=colour)
         if parts is not None:
-            title = f"speaks for {shortened(speaks_for, 30)}"
+            title = f"speaks for {shortened(meaning.more, 30)}"
             scale(figure.add_subfigure(parts[1]), "nothing", "most of this slice", title)
 
     counts = table["kind"].value_counts()
-    names = dict(enumerate(classes))
-    shown = table.assign(true=table["label"].map(names), called=table["called"].map(names))
-    columns = ["row", "true", "called", "kind", *(f"p_{k}" for k in names), "maximum"]
+    spelled = {"true": table["label"].map(own.target.spelled)}
+    if "called" in table:
+        spelled["called"] = table["called"].map(own.target.spelled)
+    shown = table.assign(**spelled)
+    columns = ["row", "true", "called", "kind", *own.target.columns, "maximum"]
     on = f", on {images[0][0].name}" if several else ""
     beside = f" Beside each its Grad-CAM, scaled to its own maximum{on}." if maps is not None else ""
-    with_maps = f", with maps of what speaks for {speaks_for}" if maps is not None else ""
+    with_maps = f", with maps of what speaks for {meaning.more}" if maps is not None else ""
     yield own.draw(
         "examples",
         paint,
-        "slices called rightly and wrongly",
-        caption="Held-out slices of different subjects, the surest right and the surest wrong calls of each class."
-        f"{beside} {orientation(own.plane)}",
-        alt=f"{counts.get('right', 0)} slices called rightly and {counts.get('wrong', 0)} called wrongly by "
-        f"{own.arm}{with_maps}.",
+        words.title,
+        caption=f"Held-out slices of different subjects{words.caption}{beside}{meaning.note} {orientation(own.plane)}",
+        alt=f"{counts.get('right', counts.get('near', 0))} slices {words.good} and "
+        f"{counts.get('wrong', counts.get('far', 0))} {words.bad} by {own.arm}{with_maps}.",
         table=shown[[c for c in columns if c in shown]],
         height=ROW * lines + (SCALE if maps is not None else 0) + 0.25,
     )

@@ -13,16 +13,17 @@ from annotated_types import Ge
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from fusekit.data import Target
 from fusekit.data.images.channels import ONE, Channel
+from fusekit.data.target.target import Meaning
 from fusekit.disk import OPEN, Schema, read_json, read_written, regular
 from fusekit.errors import DataError
 from fusekit.report.drawing.channels import Panel, panels_of
 from fusekit.report.drawing.picture import Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 
-_WHOLE = ("row", "slice", "fold", "label", "called", "explained", "example", "stage", "channels", "position")
+_WHOLE = ("row", "slice", "fold", "group", "called", "explained", "example", "stage", "channels", "position")
 _NUMBERS = (
-    "p_*",
     "maximum",
     "attribution",
     "number",
@@ -35,7 +36,7 @@ _NUMBERS = (
     "weight",
 )
 
-#: Of every table of explanations, whose columns have the same meaning in all of them.
+#: Of every table of explanations, besides ``Target.schema``; columns have the same meaning in all of them.
 _SCHEMA: Schema = {
     **dict.fromkeys((*_WHOLE, "slices", "subjects"), int),
     **dict.fromkeys((*_NUMBERS, "likeness"), float),
@@ -57,7 +58,8 @@ class _Facts(TypedDict, total=False):
 
     plane: str
     channels: list[_Channel]
-    target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called
+    target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called, or none is a class
+    groups: list[str]
     injector: bool
 
 
@@ -68,7 +70,9 @@ class Explained:
     Attributes:
         stem: of the arm's pictures' names.
         plane: of the slices; empty where the files do not say how they lie in the body.
-        target: name of the class that maps speak for.
+        target: what is predicted.
+        meaning: what maps speak for.
+        groups: names of what subjects are shown by.
         injected: whether the table acts inside the image's network.
         channels: of the images.
     """
@@ -76,10 +80,11 @@ class Explained:
     folder: Path
     arm: str
     stem: str
-    classes: tuple[str, ...]
+    target: Target
     synthetic: bool
     plane: str
-    target: str
+    meaning: Meaning
+    groups: tuple[str, ...]
     injected: bool
     channels: tuple[Channel, ...] = ONE
 
@@ -93,22 +98,25 @@ class Explained:
         file, facts = folder / "explanation.json", dict[str, Any]()
         if file.exists():
             facts = dict(read_json(file, _Facts))
-        target = facts.get("target", 1)
-        if target is not None and target >= len(evidence.classes):
-            raise DataError(f"{file}: target is {target}, of {len(evidence.classes)} classes.")
+        of = facts.get("target", 1)
+        if of is not None and of >= len(evidence.classes):
+            raise DataError(f"{file}: target is {of}, of {len(evidence.classes)} classes.")
         # Folders of older runs do not say whether the orientation was read: then nothing is said of sides.
         plane = str(facts.get("plane", "")) if facts.get("oriented") is True else ""
-        name = "the class called" if target is None else evidence.classes[target]
+        groups = tuple(facts.get("groups", evidence.classes))
         injected = bool(facts.get("injector", True))
         channels = tuple(Channel(**one) for one in facts.get("channels", ())) or ONE
-        return cls(folder, arm, stem, evidence.classes, evidence.synthetic, plane, name, injected, channels)
+        target, meaning = evidence.target, evidence.target.meaning(of)
+        return cls(folder, arm, stem, target, evidence.synthetic, plane, meaning, groups, injected, channels)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if there is none, or it is empty."""
         path = self.folder / name
         if not path.exists():
             return None
-        table = read_written(path, _SCHEMA)
+        table = read_written(path, {**self.target.schema, **_SCHEMA})
+        if "group" not in table and "label" in table:  # of older runs, which knew classes alone
+            table["group"] = table["label"].astype(int)
         texts = [column for column in table.columns if column in _MAY_BE_EMPTY]
         table[texts] = table[texts].fillna("")
         return None if table.empty else table
@@ -131,6 +139,11 @@ class Explained:
         if images.ndim != 4 or images.shape[1] != len(self.channels):
             raise DataError(f"{self.folder / name} has the shape {images.shape}, for {len(self.channels)} channels.")
         return [panels_of(image, self.channels) for image in images]
+
+    def meaning_of(self, table: pd.DataFrame) -> Meaning:
+        """What the rows of a table explain; of older runs, which do not say, the second class."""
+        found = set(table["explained"]) if "explained" in table else {1}
+        return self.target.meaning(int(found.pop()) if len(found) == 1 else None)
 
     def draw(self, kind: str, paint: Callable[[Figure], None], title: str, *, suffix: str = "", **rest: Any) -> Picture:
         """Make a picture of this arm, called KIND-STEM and the suffix; ``rest`` as for ``draw``."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import COLOURS
-from fusekit.report.drawing.panels import legend_below, rows
+from fusekit.report.drawing.panels import legend_below, legend_columns, rows
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.attributions import MARKERS, MOST_COLUMNS
 from fusekit.report.explanations.folder import Explained
@@ -16,7 +16,7 @@ from fusekit.report.formatting import shortened
 
 
 def gates(own: Explained) -> Iterator[Picture]:
-    """Draw the range of the gates of an injector at every site, and of those of a head, by class."""
+    """Draw the range of the gates of an injector at every site, and of those of a head, by group."""
     table = own.table("gates.csv")
     if table is None:
         return
@@ -26,8 +26,8 @@ def gates(own: Explained) -> Iterator[Picture]:
             own,
             table[~of_head],
             ("gates", "how the table gates the image's channels", "gate (factor on a channel)"),
-            "Gates at each site of the network, mean over the held-out subjects of a class; point: median over "
-            "channels, line: from the 5th to the 95th percentile of channels.",
+            f"Gates at each site of the network, mean over the held-out subjects of a {own.target.part}; point: "
+            "median over channels, line: from the 5th to the 95th percentile of channels.",
             "Median gate over all sites",
         )
     if of_head.any():
@@ -38,37 +38,37 @@ def gates(own: Explained) -> Iterator[Picture]:
             own,
             weighed[weighed["site"].isin(most)],
             ("weighed", "what its head weighs", "weight"),
-            f"What the head of the network gives each, mean over the held-out subjects of a class, the {MOST_COLUMNS} "
-            "largest at most; where a weight has several units, point: median over units, line: from the 5th to the "
-            "95th percentile.",
+            f"What the head of the network gives each, mean over the held-out subjects of a {own.target.part}, the "
+            f"{MOST_COLUMNS} largest at most; where a weight has several units, point: median over units, line: from the "
+            "5th to the 95th percentile.",
             "Median weight over all",
         )
 
 
 def _drawn(own: Explained, table: pd.DataFrame, titles: tuple[str, str, str], caption: str, said: str) -> Picture:
-    """``titles``: kind, title and the axis of values; ``said``: what the middle of a class is called."""
+    """``titles``: kind, title and the axis of values; ``said``: what the middle of a group is called."""
     kind, title, axis = titles
     places = {site: k for k, site in enumerate(table["site"].unique())}
-    labels = sorted(set(table["label"]))
-    shifts = np.linspace(-0.18, 0.18, len(labels)) if len(labels) > 1 else np.zeros(1)
+    groups, columns = sorted(set(table["group"])), legend_columns(own.groups)
+    shifts = np.linspace(-0.18, 0.18, len(groups)) if len(groups) > 1 else np.zeros(1)
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for label, shift in zip(labels, shifts, strict=True):
-            colour, marker = COLOURS[label % len(COLOURS)], MARKERS[label % len(MARKERS)]
-            part = table[table["label"] == label]
+        for group, shift in zip(groups, shifts, strict=True):
+            colour, marker = COLOURS[group % len(COLOURS)], MARKERS[group % len(MARKERS)]
+            part = table[table["group"] == group]
             heights = part["site"].map(places).to_numpy() + shift
             axes.hlines(heights, part["low"], part["high"], color=colour, linewidth=1.5)
-            name = own.classes[label]
+            name = own.groups[group]
             axes.plot(part["median"], heights, linestyle="none", marker=marker, color=colour, label=name)
         rows(axes, [shortened(site, 24) for site in places])
         axes.set_xlabel(axis)
         if kind == "weighed":
             axes.set_xlim(0, None)  # weights that hardly differ look alike
-        legend_below(axes, columns=len(own.classes))
+        legend_below(axes, columns=columns)
 
-    middle = table.groupby("label")["median"].median()
-    each = ", ".join(f"{own.classes[int(str(label))]} {value:.3f}" for label, value in middle.items())
+    middle = table.groupby("group")["median"].median()
+    each = ", ".join(f"{own.groups[int(str(group))]} {value:.3f}" for group, value in middle.items())
     return own.draw(
         kind,
         paint,
@@ -76,5 +76,5 @@ def _drawn(own: Explained, table: pd.DataFrame, titles: tuple[str, str, str], ca
         caption=caption,
         alt=f"{said}: {each}.",
         table=table,
-        height=0.27 * len(places) + 1.1,
+        height=0.27 * len(places) + 0.93 + 0.17 * -(-len(own.groups) // columns),
     )

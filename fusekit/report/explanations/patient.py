@@ -1,9 +1,10 @@
-"""One patient's picture: the slice, what speaks for the class in it, what the values add, and what if."""
+"""One patient's picture: the slice, what in it speaks for a class or for more, what the values add, and what if."""
 
 from __future__ import annotations
 
 from io import StringIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,11 +25,8 @@ BARS = 10
 
 
 @plain_text({"svg.fonttype": "none", "svg.hashsalt": "fusekit"})  # text stays text, and nothing is left to chance
-def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
-    """Draw a patient as ``path``.png and ``path``.svg.
-
-    The title says so if the model knows a synthetic cohort only; ``target`` names the class that is explained.
-    """
+def patient_figure(path: Path, title: str, found: Patient) -> None:
+    """Draw a patient as ``path``.png and ``path``.svg; the title says so if the model knows a synthetic cohort only."""
     asked = [] if found.answers is None else [part for _, part in found.answers.groupby("column", sort=False)]
     shown = None if found.gates is None else _shown(found.gates)
     heights = [
@@ -39,6 +37,8 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
     ]
     figure = blank(11, sum(heights) * 1.45 + 0.5)
     figure.suptitle(title, fontsize=12, fontweight="bold")
+    if found.meaning.note:
+        figure.supxlabel(found.meaning.note.strip(), fontsize=8)
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     panels = [] if found.image is None else panels_of(found.image, found.channels)
     pictures = max(2, len(panels) + 1)
@@ -54,13 +54,13 @@ def patient_figure(path: Path, title: str, target: str, found: Patient) -> None:
         if found.map is None:
             _says(covered, "A baseline has no map.")
         else:
-            _picture(covered, first.image, found.map, found.plane, f"speaks for {target} (Grad-CAM{on})")
+            _picture(covered, first.image, found.map, found.plane, f"speaks for {found.meaning.more} (Grad-CAM{on})")
     if found.attributions is None:
         _says(bars, "This model reads no table.")
     else:
-        _bars(bars, found.attributions, target, found.method)
+        _bars(bars, found.attributions, found.meaning.scale, found.method)
     for part, row in zip(asked, rows[1:], strict=False):
-        _answers(row, part, found, target)
+        _answers(row, part, found)
     if found.weights is not None:
         _weights(rows[1 + len(asked)].subplots(), found.weights, found.slice)
     if shown is not None:
@@ -124,7 +124,7 @@ def _gates(axes: Axes, gates: pd.DataFrame) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _bars(axes: Axes, attributions: pd.DataFrame, target: str, method: str) -> None:
+def _bars(axes: Axes, attributions: pd.DataFrame, of: str, method: str) -> None:
     order = attributions["attribution"].abs().sort_values(ascending=False, kind="stable").index[:BARS]
     top = attributions.loc[order[::-1]]
     colours = [ORANGE if value > 0 else BLUE for value in top["attribution"]]
@@ -134,12 +134,12 @@ def _bars(axes: Axes, attributions: pd.DataFrame, target: str, method: str) -> N
     axes.set_yticks(range(len(top)), names, fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
-    axes.set_xlabel(f"adds to the log odds of {target}, against the training mean", fontsize=8)
+    axes.set_xlabel(fill(f"adds to the {of}, against the training mean", 60), fontsize=8)
     axes.set_title(f"what the values add ({method})", fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _answers(row: SubFigure, part: pd.DataFrame, found: Patient, target: str) -> None:
+def _answers(row: SubFigure, part: pd.DataFrame, found: Patient) -> None:
     """One column's values side by side; lines of ``part`` are those of the patient's answers and maps."""
     unit = f" ({part['unit'].iloc[0]})" if part["unit"].iloc[0] else ""
     row.suptitle(f"what if {part['column'].iloc[0]}{unit} were ...", fontsize=9, x=0.01, ha="left")
@@ -147,7 +147,7 @@ def _answers(row: SubFigure, part: pd.DataFrame, found: Patient, target: str) ->
     for axes, number, line in zip(panels, part.index, records(part), strict=True):
         own, change = line["is_original"], line["change"]
         said = f"{line['level'] or 'missing'}{' (as it is)' if own else ''}"
-        said += f"\np({target}) = {line[f'p_{found.target}']:.3f}"
+        said += f"\n{found.meaning.said(line, 3)}"
         said += "" if own or pd.isna(change) else f"\nmap moved {change:.0%}"
         if found.image is None or found.answer_maps is None:
             axes.set_axis_off()

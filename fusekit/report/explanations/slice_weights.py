@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import COLOURS, GREY
-from fusekit.report.drawing.panels import legend_below
+from fusekit.report.drawing.panels import legend_below, legend_columns
 from fusekit.report.drawing.picture import Figure, Picture
 from fusekit.report.explanations.attributions import MARKERS
 from fusekit.report.explanations.folder import Explained
@@ -19,31 +19,31 @@ PARTS = 20
 
 
 def slice_weights(own: Explained) -> Iterator[Picture]:
-    """Draw where in a scan the weight lies: every scan's, and the mean of each class."""
+    """Draw where in a scan the weight lies: every scan's, and the mean of each group."""
     table = own.table("slice_weights.csv")
     if table is None:
         return
     table = along(table)
-    means = table.groupby(["label", "part"], as_index=False).agg(along=("along", "mean"), times=("times", "mean"))
-    scans = table["scan"].nunique()
+    means = table.groupby(["group", "part"], as_index=False).agg(along=("along", "mean"), times=("times", "mean"))
+    scans, columns = table["scan"].nunique(), legend_columns(own.groups)
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         axes.axhline(1, color=GREY, linewidth=0.8, linestyle="--")
         for _, part in table.groupby("scan"):
-            colour = COLOURS[int(part["label"].iloc[0]) % len(COLOURS)]
+            colour = COLOURS[int(part["group"].iloc[0]) % len(COLOURS)]
             axes.plot(part["along"], part["times"], color=colour, linewidth=0.5, alpha=0.25)
-        for label, part in means.groupby("label"):
-            label = int(str(label))
-            marker, colour = MARKERS[label % len(MARKERS)], COLOURS[label % len(COLOURS)]
-            axes.plot(part["along"], part["times"], color=colour, marker=marker, label=own.classes[label])
+        for group, part in means.groupby("group"):
+            group = int(str(group))
+            marker, colour = MARKERS[group % len(MARKERS)], COLOURS[group % len(COLOURS)]
+            axes.plot(part["along"], part["times"], color=colour, marker=marker, label=own.groups[group])
         axes.set(xlim=(0, 1), xlabel="from the scan's first slice to its last", ylabel="weight / equal weight")
         axes.set_ylim(0, max(1.5, 1.05 * float(table["times"].max())))
-        legend_below(axes, columns=len(own.classes))
+        legend_below(axes, columns=columns)
 
-    highest = means.loc[means.groupby("label")["times"].idxmax()]
+    highest = means.loc[means.groupby("group")["times"].idxmax()]
     said = "; ".join(
-        f"{own.classes[line['label']]} {line['times']:.2f} times the equal weight at {line['along']:.0%} of the scan"
+        f"{own.groups[line['group']]} {line['times']:.2f} times the equal weight at {line['along']:.0%} of the scan"
         for line in records(highest)
     )
     yield own.draw(
@@ -51,10 +51,11 @@ def slice_weights(own: Explained) -> Iterator[Picture]:
         paint,
         "which slices count",
         caption=f"Weights of the slices of {scans} held-out scans, in multiples of the weight that each would have if "
-        "all weighed the same (dashed). Thin lines: scans; thick lines: means of a class.",
+        "all weighed the same (dashed). Thin lines: scans; thick lines: means of a "
+        f"{own.target.part}.",
         alt=f"Highest mean weights: {said}.",
         table=means,
-        height=2.8,
+        height=2.63 + 0.17 * -(-len(own.groups) // columns),
     )
 
 

@@ -1,4 +1,4 @@
-"""What if one clinical value were another: how the map moves. And the mean map of each class."""
+"""What if one clinical value were another: how the map moves. And the mean map of each group."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.target import Meaning
 from fusekit.report.drawing.channels import Panel
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Axes, Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
-from fusekit.report.formatting import explained, records, shortened
+from fusekit.report.formatting import records, shortened
 
 #: Height of a row of slices with its heading, in inches.
 ROW = 2.05
@@ -30,7 +31,7 @@ def what_if(own: Explained) -> Iterator[Picture]:
 
 def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, maps: np.ndarray) -> Picture:
     """One slice's maps (m, H, W), which the table's index counts in, for the values of each column."""
-    target = int(explained(table)[0])
+    meaning = own.meaning_of(table)
     groups = {str(column): part for column, part in table.groupby("column", sort=False)}
     lines = [-(-len(part) // 3) for part in groups.values()]
 
@@ -47,20 +48,20 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, map
                 axes.set_axis_off()
             for axes, at, row in zip(grid.flat, answers.index, records(answers), strict=False):
                 show(axes, panel.image, maps[at], own.plane)
-                _heading(axes, row, own.classes[target], target)
-        title = f"speaks for {own.classes[target]}"
+                _heading(axes, row, meaning)
+        title = f"speaks for {meaning.more}"
         scale(figure.add_subfigure(parts[len(groups)]), "nothing", "most of this column's maps", title)
 
     moved = table[~table["is_original"]].groupby("column", sort=False)["change"].max().dropna()
     said = ", ".join(f"{column} up to {100 * value:.0f} %" for column, value in moved.items())
-    columns = ["column", "level", "unit", "is_original", *(f"p_{k}" for k in range(len(own.classes))), "change"]
+    columns = ["column", "level", "unit", "is_original", *own.target.columns, "change"]
     return own.draw(
         "what-if",
         paint,
         "what if one clinical value were another?",
         caption=f"One held-out slice and its Grad-CAM{_on(own, panel)} while one clinical value is changed and all "
-        "else stays. Moved: share of the map that lies elsewhere than with the patient's own value (framed). "
-        f"{orientation(own.plane)}",
+        "else stays. Moved: share of the map that lies elsewhere than with the patient's own value (framed)."
+        f"{meaning.note} {orientation(own.plane)}",
         alt=f"Maps of one slice for other values of {', '.join(groups)}; share of the map that moves: "
         f"{said or 'unknown'}.",
         table=table[[c for c in columns if c in table]],
@@ -74,14 +75,14 @@ def _on(own: Explained, panel: Panel) -> str:
     return f" on {panel.name}" if len({channel.image for channel in own.channels}) > 1 else ""
 
 
-def _heading(axes: Axes, row: Mapping[str, Any], target_name: str, target: int) -> None:
+def _heading(axes: Axes, row: Mapping[str, Any], meaning: Meaning) -> None:
     number, unit = row.get("number", float("nan")), f" {row['unit']}".rstrip()
     level = row["level"] if pd.isna(number) else f"{number:.4g}"
     level = shortened(level, 14) or "missing"
     level += unit if len(level + unit) <= 16 else ""
     own, change = row["is_original"], row["change"]
     moved = "own value" if own else "" if pd.isna(change) else f"moved {100 * change:.0f} %"
-    heading = f"{level}\np({shortened(target_name, 10)}) = {row[f'p_{target}']:.2f}\n{moved}"
+    heading = f"{level}\n{meaning.said(row, most=15)}\n{moved}"
     axes.set_title(heading, fontsize=8, fontweight="bold" if own else "normal", loc="center")
     if own:
         axes.set_axis_on()
@@ -90,7 +91,7 @@ def _heading(axes: Axes, row: Mapping[str, Any], target_name: str, target: int) 
 
 
 def mean_maps(own: Explained) -> Iterator[Picture]:
-    """Draw the mean map of each class over its mean slices, and laid on the template where there is one."""
+    """Draw the mean map of each group over its mean slices, and laid on the template where there is one."""
     table, images, maps = own.table("mean_map.csv"), own.panels("mean_image.npy"), own.array("mean_map.npy")
     if table is None or images is None or maps is None:
         return
@@ -100,32 +101,35 @@ def mean_maps(own: Explained) -> Iterator[Picture]:
         kinds.append(("template", list(brain), laid))
     positions = sorted(set(table["position"]))
     largest = float(max(np.nanmax(part.astype(float)) for _, _, part in kinds)) or 1.0
-    cells = [(*kind, label) for label in table["class"].unique() for kind in kinds]
+    cells = [(*kind, group) for group in table["group"].unique() for kind in kinds]
 
     def paint(figure: Figure) -> None:
         parts = figure.add_gridspec(2, 1, height_ratios=[ROW * len(cells), SCALE])
         grid = figure.add_subfigure(parts[0]).subplots(len(cells), max(3, len(positions)), squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
-        for line, (kind, pictures, heat, label) in zip(grid, cells, strict=True):
+        for line, (kind, pictures, heat, group) in zip(grid, cells, strict=True):
             for at, row in enumerate(records(table)):
-                if row["class"] == label:
+                if row["group"] == group:
                     axes = line[positions.index(row["position"])]
                     show(axes, pictures[at], heat[at] / largest, own.plane)
                     place = f"mean of {row['subjects']}" if kind == "mean" else f"template, {row['template_mm']:.0f} mm"
-                    axes.set_title(f"{shortened(label, 16)}\n{place}", fontsize=8, fontweight="normal", loc="center")
-        scale(figure.add_subfigure(parts[1]), "0", f"{largest:.2f}", f"mean weight that speaks for {own.target}")
+                    axes.set_title(
+                        f"{shortened(own.groups[group], 26)}\n{place}", fontsize=8, fontweight="normal", loc="center"
+                    )
+        scale(figure.add_subfigure(parts[1]), "0", f"{largest:.2f}", f"mean weight that speaks for {own.meaning.more}")
 
-    subjects = ", ".join(f"{part['subjects'].max()} {label}" for label, part in table.groupby("class", sort=False))
+    groups = table.groupby("group", sort=False)["subjects"].max()
+    subjects = ", ".join(f"{most} {own.groups[int(str(group))]}" for group, most in groups.items())
     approximate = " On the template only approximately: its most similar slice, as images are not registered."
     yield own.draw(
         "mean-map",
         paint,
-        "mean map of each class",
+        f"mean map of each {own.target.part}",
         caption=f"Mean Grad-CAM of held-out subjects ({subjects}) over their mean slice"
         f"{_on(own, images[0][0])}; every map had its own maximum as 1 before."
         f"{approximate if len(kinds) > 1 else ''} {orientation(own.plane)}",
-        alt=f"Mean maps of what speaks for {own.target}, of {subjects} subjects, at {len(positions)} places.",
+        alt=f"Mean maps of what speaks for {own.meaning.more}, of {subjects} subjects, at {len(positions)} places.",
         table=table,
         height=ROW * len(cells) + SCALE + 0.25,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
+from fusekit.evaluation.arms.worth import worth_of
 from fusekit.report.drawing.palette import GREY, arm_styles
 from fusekit.report.drawing.panels import TOGETHER, Line, arm_panels, forest, overlay, reference, rows, small_multiples
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
@@ -44,8 +46,8 @@ def condition_text(condition: str) -> str:
 
 
 def shapley(evidence: Evidence) -> Iterator[Picture]:
-    """Draw how each arm's gain over chance is shared out between image and table."""
-    table, measure = evidence.shapley, _measure(evidence)
+    """Draw how each arm's gain over a constant is shared out between image and table."""
+    table, worth = evidence.shapley, worth_of(evidence.target.columns)
     if table.empty:
         return
     styles = arm_styles(table["arm"].unique().tolist(), evidence.names)
@@ -58,7 +60,7 @@ def shapley(evidence: Evidence) -> Iterator[Picture]:
                     forest(axes, place, limits_of(row), style)
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [shortened(arm, 18) for arm in styles])
-            axes.set(xlabel=f"{measure} above chance")
+            axes.set(xlabel=fill(_of(evidence, worth.gained), 30))
             axes.set_title(modality)
 
     said = "; ".join(f"{r['arm']}, {r['modality']}: {with_interval(*limits_of(r))}" for r in records(table))
@@ -66,8 +68,8 @@ def shapley(evidence: Evidence) -> Iterator[Picture]:
         "shapley",
         paint,
         title="Shares of image and table",
-        caption=f"Shapley values of the two modalities: what each adds to the {measure}, averaged over whether the "
-        "other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
+        caption=f"Shapley values of the two modalities: what each adds to the {worth.gained}, averaged over "
+        "whether the other is there (left out by its training mean). Lines are 95 % intervals over held-out subjects.",
         alt=f"{said}.",
         table=table,
         height=ROW * len(styles) + 1.3,
@@ -77,20 +79,24 @@ def shapley(evidence: Evidence) -> Iterator[Picture]:
 
 def missingness(evidence: Evidence) -> Iterator[Picture]:
     """Draw each arm's score over the share of clinical values that is hidden from it."""
-    table, measure = evidence.missingness, _measure(evidence)
+    table, worth = evidence.missingness, worth_of(evidence.target.columns)
     if table.empty:
         return
-    columns = ["hidden", "auc", "low", "high"]
+    columns = ["hidden", "value", "low", "high"]
     lines = {
         str(arm): Line(*own.sort_values("hidden")[columns].to_numpy(dtype=float).T)
         for arm, own in table.groupby("arm", sort=False)
     }
     together = len(lines) <= TOGETHER
-    lowest = min(0.45, float(np.nanmin(table[["low", "auc"]])))
+    lowest, highest = float(np.nanmin(table[["low", "value"]])), float(np.nanmax(table[["high", "value"]]))
+    known = not np.isnan(worth.chance)
+    margin = (highest - lowest) / 5
+    limits = (min(0.45, lowest) - 0.02, 1.02) if known else (max(0.0, lowest - margin), highest + margin)
 
     def finish(axes: Axes) -> None:
-        reference(axes, [0, 1], [0.5, 0.5])
-        axes.set(xlabel="clinical values hidden", ylabel=measure, xlim=(-0.02, 0.95), ylim=(lowest - 0.02, 1.02))
+        if known:
+            reference(axes, [0, 1], [worth.chance, worth.chance])
+        axes.set(xlabel="clinical values hidden", ylabel=_of(evidence, worth.title), xlim=(-0.02, 0.95), ylim=limits)
         axes.set_xticks([0, 0.3, 0.6, 0.9], ["0 %", "30 %", "60 %", "90 %"])
 
     def paint(figure: Figure) -> None:
@@ -106,21 +112,22 @@ def missingness(evidence: Evidence) -> Iterator[Picture]:
         "missingness",
         paint,
         title="When clinical values are missing",
-        caption=f"{measure} of held-out subjects when each clinical value is hidden at random. Bands are 95 % "
-        f"limits over subjects; dotted: chance.{'' if together else ' Grey: the other arms.'}",
-        alt=f"{measure} with the fewest and with the most values hidden: {said}.",
+        caption=f"{worth.title} of held-out subjects when each clinical value is hidden at random. Bands are 95 % "
+        f"limits over subjects{'; dotted: chance' * known}.{'' if together else ' Grey: the other arms.'}",
+        alt=f"{worth.title} with the fewest and with the most values hidden: {said}.",
         table=table,
         height=3.6 + 0.17 * len(lines) if together else 1.85 * -(-len(lines) // 2) + 0.5,
         synthetic=evidence.synthetic,
     )
 
 
-def _measure(evidence: Evidence) -> str:
-    return evidence.metrics.get("auc") or ("macro AUC" if len(evidence.classes) > 2 else "AUC")
+def _of(evidence: Evidence, words: str) -> str:
+    """With name and unit of what is predicted, where a measure is in that unit."""
+    return f"{words}, {evidence.target.title}" if worth_of(evidence.target.columns).in_unit else words
 
 
 def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> Picture:
-    measure, conditions = _measure(evidence), table["condition"].unique().tolist()
+    lost, conditions = worth_of(evidence.target.columns).lost, table["condition"].unique().tolist()
     styles = arm_styles(table["arm"].unique().tolist(), evidence.names)
 
     def paint(figure: Figure) -> None:
@@ -136,7 +143,7 @@ def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> P
             axes.axvline(0, color=GREY, linewidth=1)
             rows(axes, [condition_text(condition) for condition in conditions])
             axes.set_title(shortened(arm), fontsize=9)
-            axes.set_xlabel(f"loss of {measure}")
+            axes.set_xlabel(_of(evidence, lost))
 
     said = "; ".join(
         f"{r['arm']}, {condition_text(r['condition'])}: {with_interval(*limits_of(r, 'drop'))}" for r in records(table)
@@ -145,10 +152,10 @@ def _losses(evidence: Evidence, name: str, title: str, table: pd.DataFrame) -> P
         name,
         paint,
         title=title,
-        caption=f"Loss of {measure} on held-out subjects when an input is left out (its training mean instead) or "
-        "shuffled (another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does not read an "
-        "input loses nothing by it.",
-        alt=f"Loss of {measure}: {said}.",
+        caption=f"{lost[0].upper()}{lost[1:]} on held-out subjects when an input is left out (its training mean "
+        "instead) or shuffled (another subject's, hatched). Lines are 95 % intervals over subjects; an arm that does "
+        "not read an input loses nothing by it.",
+        alt=f"{lost[0].upper()}{lost[1:]}: {said}.",
         table=table,
         height=-(-len(styles) // 2) * (ROW * len(conditions) + 0.45) + 0.7,
         synthetic=evidence.synthetic,

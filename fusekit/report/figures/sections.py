@@ -53,14 +53,18 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "scores": (scores,),
         "pairs": (differences,),
         "errors": (scatter, bland_altman),
+        "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
+        "explanations": (explanations,),
         "learning": (training,),
     },
     TimeToEvent.kind: {
         "scores": (scores,),
         "pairs": (differences,),
         "survival": (kaplan_meier, at_horizons, calibration),
+        "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
+        "explanations": (explanations,),
         "learning": (training,),
     },
 }

@@ -57,7 +57,7 @@ def _drawn(evidence: Evidence, metric: str, table: pd.DataFrame) -> Picture:
         f"{r['arm']}, {r['variable']} {r['group']} ({r['subjects']} subjects): {with_interval(*limits_of(r))}"
         for r in records(table)
     )
-    positives = " (of them in the positive class)" if "positives" in table else ""
+    positives = " (of them in the positive class)" if "positives" in table and table["positives"].notna().any() else ""
     short = " Without a bar: too few subjects in some fold for an interval." if table["low"].isna().any() else ""
     left = "" if small == 0 else f" Groups that are too small to be scored are not drawn ({small})."
     return draw(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusekit.evaluation import implied
 from fusekit.evaluation.arms.pairs import LEVEL, MEASURES
+from fusekit.evaluation.arms.worth import worth_of
 from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import MINUS, NOTHING, counted, limits_of, number, p_value, records, signed
@@ -169,7 +170,8 @@ def shapley_grid(evidence: Evidence) -> list[Grid]:
     for arm, own in table.groupby("arm", sort=False):
         of = {row["modality"]: row for row in records(own)}
         rows.append([Cell(str(arm)), *(valued(*limits_of(of[name]), 3) for name in modalities)])
-    caption = "AUC above chance, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
+    gained = worth_of(evidence.target.columns).gained
+    caption = f"{gained}, shared between the modalities (Shapley values, with 95 % intervals over subjects)"
     return [Grid(caption, ["arm", *modalities], rows)]
 
 

@@ -54,3 +54,14 @@ def test_classes_are_read_again_from_what_a_manifest_says() -> None:
 def test_labels_that_are_no_classes_are_refused(labels: list[int], said: str) -> None:
     with pytest.raises(DataError, match=said):
         THREE.check(SCANS.assign(label=labels))
+
+
+def test_log_odds_of_one_class_are_explained_from_outputs_and_from_probabilities() -> None:
+    outputs = torch.tensor([[0.0, np.log(3.0), 0.0], [2.0, 2.0, 2.0]], dtype=torch.float64)
+    for of in range(3):
+        p = THREE.answers(outputs).numpy()[:, of]
+        np.testing.assert_allclose(THREE.explained(outputs, of), np.log(p / (1 - p)))
+        np.testing.assert_allclose(THREE.explained_answers(THREE.answers(outputs).numpy(), of), np.log(p / (1 - p)))
+    assert THREE.meaning(2).said({"p_1": 0.1, "p_2": 0.874}) == "p(AD) = 0.87"
+    assert THREE.meaning(2).scale == "log odds of AD"
+    assert THREE.meaning().more == "the class called"

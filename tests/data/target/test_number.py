@@ -70,3 +70,23 @@ def test_a_number_is_read_again_with_its_scale() -> None:
     assert target_of({"title": "t", **fitted.as_json()}) == fitted
     with pytest.raises(DataError, match="the scale 0, 0"):
         Number("age", deviation=0.0)
+
+
+def test_the_number_itself_is_explained_in_its_unit() -> None:
+    fitted = Number("mmse", "points", mean=20.0, deviation=4.0)
+    outputs = torch.tensor([[-1.0], [0.5]])
+    assert fitted.explained(outputs).tolist() == [16.0, 22.0]
+    assert fitted.explained_answers(fitted.answers(outputs).numpy()).tolist() == [16.0, 22.0]
+    assert (MMSE.meaning().more, MMSE.meaning().scale) == ("a higher mmse", "mmse (points)")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(27.349, "27.3"), (-0.00123, "-0.00123"), (123456.7, "123457"), (0.0, "0.00"), (9.999, "10.00")],
+)
+def test_predicted_numbers_are_said_with_three_digits_that_matter(value: float, text: str) -> None:
+    assert MMSE.meaning().said({"predicted": value}) == f"predicted mmse = {text}"
+    assert (
+        Number("a very long name").meaning().said({"predicted": 5}, most=15)
+        == "predicted a ve\N{HORIZONTAL ELLIPSIS} = 5.00"
+    )

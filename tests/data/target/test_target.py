@@ -41,7 +41,7 @@ def test_a_surprise_is_the_loss_that_a_training_makes_small(target: Target) -> N
     labels = DRAW.integers(0, 3, 30) if target.classes else DRAW.uniform(-40, 40, 30)
     found = target.surprise(labels, target.answers(outputs).numpy())
     term = OBJECTIVES[target.kind]
-    if target.kind == "ordered":  # whose loss is over cuts
+    if isinstance(target, Ordered):  # whose loss is over cuts
         expected = -target.logits(outputs)[torch.arange(30), torch.from_numpy(labels)].numpy()
     else:
         given = torch.from_numpy(target.scaled(labels))

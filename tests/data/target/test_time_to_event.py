@@ -175,3 +175,29 @@ def test_the_hazard_of_everyone_steps_at_every_event_of_training() -> None:
     fitted = TimeToEvent("death", (12.0, 36.0), proportional=True).fit(people)
     assert fitted.edges == (3.0, 9.0, 36.0)
     assert fitted.of_prior.horizons == tuple(3.6 * (k + 1) for k in range(10))
+
+
+def test_what_is_explained_is_the_log_hazard_so_that_proportional_hazards_add_up() -> None:
+    """Survival is S0 ** exp(beta x): the log of the cumulative hazard moves by beta x alone, whatever S0."""
+    target = TimeToEvent("death", (12.0, 36.0), "months", 3, (6.0, 20.0, 36.0))
+    baseline, ratios = np.array([0.1, 0.3, 0.2]), np.exp([0.0, 0.7, -1.3])
+    hazards = 1 - (1 - baseline) ** ratios[:, None]
+    outputs = torch.from_numpy(np.log(hazards / (1 - hazards)))
+    found = target.explained(outputs).numpy()
+    np.testing.assert_allclose(found - found[0], [0.0, 0.7, -1.3], atol=1e-12)
+    np.testing.assert_allclose(found[0], np.log(-np.log(np.prod(1 - baseline))))
+    np.testing.assert_allclose(target.explained_answers(target.answers(outputs).numpy()), found)
+    one = replace(RATIOS, hazard=(0.1, 0.3, 0.2))
+    found = one.explained(torch.tensor([[0.0], [0.7], [-1.3]], dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(found, np.log(0.6) + np.array([0.0, 0.7, -1.3]))
+    certain = target.explained_answers(np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]))
+    assert np.isfinite(certain).all()
+    assert certain[0] < -15 < 2 < certain[1]
+
+
+def test_the_words_of_explanations_are_of_the_hazard() -> None:
+    meaning = DEATH.meaning()
+    assert meaning.more == "a higher risk of death"
+    assert meaning.scale == "log cumulative hazard of death up to 36 months"
+    assert meaning.said({"survival_36": 0.614, "risk": 0.2}) == "S(36 months) = 0.61"
+    assert "no death up to then" in meaning.note

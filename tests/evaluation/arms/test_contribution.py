@@ -44,10 +44,10 @@ def test_aucs_are_those_of_scikit_learn_within_folds() -> None:
     found = contribution(table).set_index("condition")
     assert found.index[0] == "as-is"
     for condition in FOUR:
-        assert found.loc[condition, "auc"] == pytest.approx(within_folds(table, condition), abs=1e-12)
+        assert found.loc[condition, "value"] == pytest.approx(within_folds(table, condition), abs=1e-12)
         expected = within_folds(table, "as-is") - within_folds(table, condition)
         assert found.loc[condition, "drop"] == pytest.approx(expected, abs=1e-12)
-    assert found.loc["both:drop", "auc"] == 0.5
+    assert found.loc["both:drop", "value"] == 0.5
     assert (found["subjects"] == 80).all()
     assert (found.loc["as-is", ["drop", "low", "high"]].to_numpy() == 0).all()
 
@@ -107,9 +107,9 @@ def test_a_modality_that_is_not_read_has_no_share() -> None:
 def test_missingness_ascends_from_nothing_hidden() -> None:
     found = missingness(ablations(FOUR))
     assert found["hidden"].tolist() == [0.0, 0.1, 0.9]
-    assert ((found["low"] < found["auc"]) & (found["auc"] < found["high"])).all()
+    assert ((found["low"] < found["value"]) & (found["value"] < found["high"])).all()
     perfect = missingness(ablations({"as-is": 50.0}, subjects=20, folds=1)).iloc[0]
-    assert (perfect["auc"], perfect["high"]) == (1.0, 1.0)
+    assert (perfect["value"], perfect["high"]) == (1.0, 1.0)
     assert perfect["low"] == pytest.approx(0.025 ** (1 / 10))  # Clopper and Pearson, ten of ten
 
 
@@ -118,7 +118,7 @@ def test_seeds_are_averaged_subject_by_subject() -> None:
     found = contribution([first, second]).set_index("condition")
     for condition in FOUR:
         mean = (within_folds(first, condition) + within_folds(second, condition)) / 2
-        assert found.loc[condition, "auc"] == pytest.approx(mean, abs=1e-12)
+        assert found.loc[condition, "value"] == pytest.approx(mean, abs=1e-12)
     alone = contribution(first).set_index("condition")
     assert (found["high"] - found["low"])["table:drop"] < (alone["high"] - alone["low"])["table:drop"]
 
@@ -137,7 +137,7 @@ def test_three_classes_are_averaged_one_against_the_rest() -> None:
     found = contribution(table).set_index("condition")
     part = table[table["condition"] == "as-is"]
     expected = np.mean([roc_auc_score(part["label"] == k, part[f"p_{k}"]) for k in range(3)])
-    assert found.loc["as-is", "auc"] == pytest.approx(expected)
+    assert found.loc["as-is", "value"] == pytest.approx(expected)
 
 
 def test_what_cannot_be_compared_is_said() -> None:

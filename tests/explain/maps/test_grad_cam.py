@@ -9,9 +9,9 @@ from torch.nn.functional import interpolate
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Ordered
+from fusekit.data.target.classes import log_odds
 from fusekit.errors import DataError
 from fusekit.explain.maps.grad_cam import LAST, deepest, grad_cam
-from fusekit.explain.target import log_odds
 from fusekit.models import FusionModel, ImageFeatures, ImageHead, ImageWidths, build
 from tests.explain.conftest import SIZE, Cohort, Small, bundle_of, make_model
 
@@ -66,16 +66,16 @@ def test_maps_of_ordered_classes_are_of_their_own_log_odds() -> None:
         head.classify.bias.zero_()
     image, target = torch.arange(16.0).reshape(1, 1, 4, 4) - 5, Ordered(("low", "middle", "high"))
     model = FusionModel(Shown(), None, None, head).eval()
-    lowest = grad_cam(model, image, None, place=LAST, target=0, to_logits=target.logits)
+    lowest = grad_cam(model, image, None, place=LAST, target=0, score=target.explained)
     raw = torch.clamp(-image[0, 0] / 16, min=0)  # outputs: mean(x) and 3 mean(-x)
     torch.testing.assert_close(lowest.maps[0], raw / raw.max())
-    highest = grad_cam(model, image, None, place=LAST, target=2, to_logits=target.logits)
+    highest = grad_cam(model, image, None, place=LAST, target=2, score=target.explained)
     first, second = float(image.mean()), -3 * float(image.mean())
     p, q = 1 / (1 + np.exp(-first)), 1 / (1 + np.exp(-second))  # P(highest) = p q, d log odds = ((1 - p), (1 - q)) / ..
     steep = np.array([1 - p, 3 * (1 - q)]) / (1 - p * q) / 16
     raw = torch.clamp(float(steep[0]) * image[0, 0] - float(steep[1]) * image[0, 0], min=0)
     torch.testing.assert_close(highest.maxima, raw.max().reshape(1))
-    torch.testing.assert_close(highest.logits.softmax(dim=1)[0, 2], torch.tensor(p * q, dtype=torch.float32))
+    torch.testing.assert_close(target.answers(highest.outputs)[0, 2], torch.tensor(p * q, dtype=torch.float32))
 
 
 def test_maps_of_the_class_of_each_image() -> None:

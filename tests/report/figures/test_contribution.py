@@ -23,7 +23,7 @@ def given(arms: str = "ab", **tables: Any) -> Evidence:
 
 def table(conditions: list[str]) -> pd.DataFrame:
     rows = [(arm, c, 0.8, 0.01 * k, 0.01 * k - 0.1, 0.01 * k + 0.1) for arm in "ab" for k, c in enumerate(conditions)]
-    return pd.DataFrame(rows, columns=["arm", "condition", "auc", "drop", "low", "high"])
+    return pd.DataFrame(rows, columns=["arm", "condition", "value", "drop", "low", "high"])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_arm_keeps_its_colour_where_another_is_missing(drawn: list[Figure]) -
     own = table([*CONDITIONS, "column:c:permute"])
     list(ablations(given(contribution=own[own["arm"] == "b"])))
     rows = [("b", h, 0.8, 0.7, 0.9) for h in (0.0, 0.5)]
-    list(missingness(given(missingness=pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"]))))
+    list(missingness(given(missingness=pd.DataFrame(rows, columns=["arm", "hidden", "value", "low", "high"]))))
     colour = arm_styles("ab")["b"].colour
     assert [figure.axes[0].lines[0].get_color() for figure in drawn] == [colour] * 3
 
@@ -86,7 +86,7 @@ def test_shares_of_the_modalities(drawn: list[Figure]) -> None:
 @pytest.mark.parametrize("arms", ["ab", "abc"])
 def test_missing_values(drawn: list[Figure], arms: str) -> None:
     rows = [(arm, h, 0.9 - h / 3, 0.8 - h / 3, 0.95 - h / 3) for arm in arms for h in (0.9, 0.0, 0.5)]
-    frame = pd.DataFrame(rows, columns=["arm", "hidden", "auc", "low", "high"])
+    frame = pd.DataFrame(rows, columns=["arm", "hidden", "value", "low", "high"])
     (picture,) = missingness(given(arms, missingness=frame))
     panels = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert len(panels) == (1 if arms == "ab" else 3)

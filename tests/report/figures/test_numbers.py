@@ -53,4 +53,4 @@ def test_each_subject_is_a_point_of_each_arm() -> None:
 
 
 def test_a_report_of_a_number_has_nothing_about_classes() -> None:
-    assert not {"curves", "calls", "calibration", "decision", "contribution"} & set(SECTIONS[Number.kind])
+    assert not {"curves", "calls", "calibration", "decision"} & set(SECTIONS[Number.kind])

@@ -39,7 +39,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
         net_benefit=table("arm threshold net_benefit treat_all", benefits),
         contribution=table("arm condition drop", [(arm, c, 0.1) for arm in arms for c in conditions]),
         shapley=table("arm modality value", [(arm, m, 0.1) for arm in arms for m in ("image", "table")]),
-        missingness=table("arm hidden auc", [(arm, h, 0.8) for arm in arms for h in (0.0, 0.5)]),
+        missingness=table("arm hidden value", [(arm, h, 0.8) for arm in arms for h in (0.0, 0.5)]),
         subgroups=table("arm variable group metric value subjects", groups),
     )
 

@@ -16,9 +16,9 @@ from fusekit.experiment.setup.space import has_range, in_words, plain
 from fusekit.progress import Progress
 from fusekit.training import NonFiniteError
 
-#: Gets the AUC of the subjects set aside by epoch, so far, and how many epochs there will be; raises Pruned.
+#: Gets the score of the subjects set aside by epoch, so far, and how many epochs there will be; raises Pruned.
 Watch = Callable[[Mapping[int, float], int], None]
-#: Number of a trial, its choice, who watches it -> AUC of the subjects set aside, the epoch that was kept.
+#: Number of a trial, its choice, who watches it -> score of the subjects set aside, the epoch that was kept.
 Fit = Callable[[int, Mapping[str, Any], Watch | None], tuple[float, int]]
 
 
@@ -47,7 +47,8 @@ def search(plan: Plan, fold: int | None, folder: Path, fit: Fit, progress: Progr
     other, has no score; FusekitError if none has.
     """
     processes, ranges = plan.processes, has_range(plan.config.search)
-    study = Study(folder, fold, plan.config) if processes.first else None
+    scored = plan.task.target.select
+    study = Study(folder, fold, plan.config, f"validation_{scored}") if processes.first else None
 
     def train(number: int, choice: dict[str, Any]) -> None:
         """Train a trial, and record it."""
@@ -69,7 +70,7 @@ def search(plan: Plan, fold: int | None, folder: Path, fit: Fit, progress: Progr
                 raise
             failed = str(cause)
         if score is not None and isnan(score):
-            score, failed = None, "the AUC of the subjects set aside is undefined."
+            score, failed = None, f"{scored} of the subjects set aside is undefined."
         if failed:
             progress.say(f"trial {number + 1} failed: {failed}")
         if study:

@@ -24,10 +24,12 @@ class Study:
     """The search of one fold.
 
     A finished trial is one line of the journal, so that a kill loses the trial under way and no other. What is asked
-    next depends on the seed, the fold and the finished trials alone: a resumed search goes the same way.
+    next depends on the seed, the fold and the finished trials alone: a resumed search goes the same way. ``score`` is
+    what a trial's score is called in records.
     """
 
-    def __init__(self, folder: Path, fold: int | None, config: Settings):
+    def __init__(self, folder: Path, fold: int | None, config: Settings, score: str = "validation_auc"):
+        self.score = score
         self.space, self.seed = config.search, (config.seed, 0 if fold is None else fold + 1)
         self.grid = None if has_range(self.space) else combinations(self.space)
         self.count = len(self.grid) if self.grid is not None else config.trials or 0
@@ -83,7 +85,7 @@ class Study:
     @property
     def best(self) -> int | None:
         """Number of the best finished trial, of equals the first; None if none has a score."""
-        scored = [(-record["validation_auc"], record["number"]) for record in self.records()
+        scored = [(-record[self.score], record["number"]) for record in self.records()
                   if record["state"] == "complete"]  # fmt: skip
         return min(scored)[1] if scored else None
 
@@ -101,7 +103,7 @@ class Study:
                 "number": trial.number,
                 "choice": {name: trial.params[name] for name in self.space},
                 "state": state,
-                "validation_auc": None if failed else trial.value,
+                self.score: None if failed else trial.value,
                 "epoch": trial.user_attrs.get("epoch", trial.last_step),
                 **({"failed": failed} if failed else {}),
             })  # fmt: skip
