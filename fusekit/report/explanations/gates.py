@@ -39,7 +39,7 @@ def gates(own: Explained) -> Iterator[Picture]:
             weighed[weighed["site"].isin(most)],
             ("weighed", "what its head weighs", "weight"),
             f"What the head of the network gives each, mean over the held-out subjects of a {own.target.part}, the "
-            f"{MOST_COLUMNS} largest at most; where a weight has several units, point: median over units, line: from the "
+            f"{MOST_COLUMNS} largest at most; of a weight with several units, point: median over units, line: from the "
             "5th to the 95th percentile.",
             "Median weight over all",
         )
