@@ -2,6 +2,8 @@
 
     python -m benchmarks.fusion_cost --fusions concat,rbca,rbca-light --json cost.json
 
+The page "Fusions" is made from docs/reference/fusion-cost.json (``make reference``).
+
 A training step is what ``fusekit run`` does with a batch: forward, cross-entropy, backward, AdamW. Times are CPU
 seconds of one thread, channels last; each round runs every fusion once, and a ratio is the median over rounds.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -66,6 +69,14 @@ def asked_of(description: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def processor() -> str:
+    """What Linux calls the machine's processor; elsewhere what Python knows."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
 def main() -> None:
     """Measure and print one table."""
     asked = asked_of(__doc__)
@@ -98,7 +109,9 @@ def main() -> None:
         rows.append([name, f"{row['parameters']:,}", f"{counted / 1e9:.3f}", f"{more:.4f}", *spans])  # type: ignore[operator]
     print(table(heads, rows))
     if asked.json:
-        asked.json.write_text(json.dumps({"torch": torch.__version__, **vars(asked), "found": found}, default=str))
+        settings = {name: value for name, value in vars(asked).items() if name not in ("json", "fusions")}
+        measured = {"torch": torch.__version__, "processor": processor(), **settings, "found": found}
+        asked.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def compare(
         str,
         typer.Option(
             help="Join the predictions of the first arm that reads the image alone and the first of the table alone: "
-            "mean,stacked.",
+            "mean,stacked. Their mean is the unimodal ensemble (UME).",
             **_ARMS,
         ),
     ] = "",

@@ -14,6 +14,8 @@ from fusekit.errors import OptionError
 from fusekit.terminal import Terminal, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fusekit.bundle.bundle import Bundle
     from fusekit.explain.patient import Patient
 
@@ -74,6 +76,7 @@ def explain(
             ("attributions", found.attributions),
             ("what_if", found.answers),
             ("slice_weights", found.weights),
+            ("gates", found.gates),
         ):
             if table is not None:
                 write_table(table, folder / f"{name}.csv")
@@ -89,6 +92,12 @@ def _of(found: Patient) -> str:
     return "the scan" if found.slice is None or found.weights is not None else f"slice {found.slice}"
 
 
+def _weighed(gates: pd.DataFrame) -> str:
+    """What the head of the network gives each, the most first."""
+    of_head = gates[gates["part"] == "head"].sort_values("median", ascending=False, kind="stable").head(8)
+    return ", ".join(f"{line.site} {line.median:.2g}" for line in of_head.itertuples())
+
+
 def _print(bundle: Bundle, found: Patient, out: Path) -> None:
     from fusekit.cli.console import warn_synthetic
 
@@ -102,6 +111,8 @@ def _print(bundle: Bundle, found: Patient, out: Path) -> None:
         first = found.weights.sort_values("weight", ascending=False, kind="stable").head(3)
         heaviest = ", ".join(f"{line.slice} ({line.weight:.0%})" for line in first.itertuples())
         console.print(f"slices that weigh most, of {len(found.weights)}: {heaviest}")
+    if found.gates is not None and (weighed := _weighed(found.gates)):
+        console.print(f"the head weighs: {weighed}")
     if found.attributions is not None:
         title = f"{found.meaning.scale}, the largest shares"
         table = Table("column", "value", "adds", title=title)

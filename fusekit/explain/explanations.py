@@ -20,7 +20,7 @@ from fusekit.explain.attribution import STEPS, attribute
 from fusekit.explain.examples import choose_examples, evenly_spread
 from fusekit.explain.extent import affordable
 from fusekit.explain.fold import Fold, middle
-from fusekit.explain.gates import gate_table, gates_of
+from fusekit.explain.gates import Place, gate_table, gates_of
 from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.maps.mean_maps import write_mean_maps
 from fusekit.explain.model import Predictor
@@ -170,18 +170,17 @@ class _Explanations:
         write_mean_maps(self.folder, spread, images, on_spread, fold.groups, fold.bundle, template)
 
     def gates(self) -> None:
-        """Write what the injector's gates are on average, if it has any."""
-        if self.model.injector is None:
-            return
-        gathered: dict[int, list[np.ndarray]] = {}
+        """Write what the gates of injector and head are on average, if they have any."""
+        gathered: dict[Place, list[np.ndarray]] = {}
         rows = evenly_spread(self.fold.grouped, most=1)
+        if not gates_of(self.model, *self._inputs(rows.index[:1])):
+            return
         for own in self.progress.track(batches := self._batches(rows.index), "gates", len(batches), "batches"):
-            for site, found in gates_of(self.model, *self._inputs(own)).items():
-                gates = found.reshape(len(own), -1, found.shape[1]).mean(dim=1) if self.fold.scans else found
-                gathered.setdefault(site, []).append(gates.cpu().numpy())
-        if gathered:
-            table = gate_table(self.model, {site: np.concatenate(parts) for site, parts in gathered.items()}, rows)
-            write_table(table, self.folder / "gates.csv")
+            for place, gates in gates_of(self.model, *self._inputs(own)).items():
+                of_scans = gates.reshape(len(own), -1, gates.shape[1]).mean(dim=1) if self.fold.scans else gates
+                gathered.setdefault(place, []).append(of_scans.cpu().numpy())
+        found = {place: np.concatenate(parts) for place, parts in gathered.items()}
+        write_table(gate_table(self.fold.bundle, found, rows), self.folder / "gates.csv")
 
     def attributions(self) -> None:
         """Write a slice per subject in a long table: of all subjects, or of some where that costs a lot."""

@@ -20,6 +20,7 @@ from fusekit.evaluation.predictions import outputs_of
 from fusekit.explain.attribution import attribute
 from fusekit.explain.classical import BaselinePredictor
 from fusekit.explain.fold import middle
+from fusekit.explain.gates import gates_of_patient
 from fusekit.explain.maps.grad_cam import deepest, grad_cam
 from fusekit.explain.model import Predictor
 from fusekit.explain.prior import shares_of
@@ -45,6 +46,8 @@ class Patient(NamedTuple):
     answers: pd.DataFrame | None
     answer_maps: np.ndarray | None  # (lines of answers, H, W)
     weights: pd.DataFrame | None = None  # slice, weight: of all slices, where the model joins them
+    #: What injector and head weigh: part, site, stage, channels, low, median, high; None if they weigh nothing.
+    gates: pd.DataFrame | None = None
 
 
 def explain_patient(
@@ -99,12 +102,14 @@ def explain_patient(
         at = int(heaviest(weights.assign(scan=0)).iloc[0]["row"])
         shown = positions[at]
     predictor: Predictor | BaselinePredictor
+    gates = None
     if isinstance(bundle, BaselineBundle):
         predictor, place, map_ = BaselinePredictor(bundle, scan), None, None
         shares, method = predictor.shares(values, target), "Shapley values"
     else:
         predictor, method = Predictor(bundle), "integrated gradients"
         place, map_, shares = _of_network(predictor, images, values, target, at)
+        gates = gates_of_patient(bundle, *predictor.inputs(images, values))
     attributions = None
     if shares is not None:
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
@@ -126,6 +131,7 @@ def explain_patient(
         answers=pd.concat([table for table, _ in found], ignore_index=True) if found else None,
         answer_maps=np.concatenate(maps) if maps else None,
         weights=weights,
+        gates=gates,
     )
 
 

@@ -56,6 +56,8 @@ class Output(NamedTuple):
     image: ImageFeatures | None = None  # where a pool joins slices, of one after the other (T, ...)
     clinical: ClinicalFeatures | None = None
     weights: Tensor | None = None  # (B, N) of the slices, where a pool joins them
+    #: What the head weighs, for explanations: each (B, G), 0 or more; "columns" (B, T), one for each table column.
+    gates: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class ImageWidths(NamedTuple):
@@ -186,5 +188,5 @@ class FusionHead(nn.Module, ABC):
     def forward(self, image: ImageFeatures | None, clinical: ClinicalFeatures | None) -> Tensor | Output:
         """Features; None for what the fusion does not read -> (B, W), logits of classes.
 
-        One with more to say returns an ``Output`` with parts and losses; what it leaves out is filled in.
+        One with more to say returns an ``Output`` with parts, losses and gates; what it leaves out is filled in.
         """

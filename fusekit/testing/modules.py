@@ -55,10 +55,13 @@ def check_module(
 
 
 def tensors_of(found: Tensor | Output, training: bool) -> tuple[Tensor, ...]:
-    """What a head or a model gives: outputs, parts, and in training losses, which are of a batch and of no sample."""
+    """What a head or a model gives: outputs, parts; in training losses, which are of a batch and of no sample; gates.
+
+    Nothing is trained by gates, so they are left out in training.
+    """
     if not isinstance(found, Output):
         return (found,)
-    return (found.outputs, *found.parts.values(), *(found.losses.values() if training else ()))
+    return (found.outputs, *found.parts.values(), *(found.losses if training else found.gates).values())
 
 
 def check_shape(value: Tensor, source: str, shape: tuple[int, ...]) -> None:

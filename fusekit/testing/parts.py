@@ -19,6 +19,8 @@ from fusekit.models import (
 from fusekit.models.probe import shaken
 from fusekit.testing.modules import BATCH, check_module, check_shape, random_inputs, tensors_of
 
+TOKENS = 4
+
 
 def check_backbone(backbone: Backbone, *, in_channels: int = 1, size: tuple[int, ...] | None = None) -> None:
     """Check a backbone: widths, sites, and that what is injected is what is used.
@@ -105,7 +107,7 @@ def check_head(head: FusionHead, image_widths: ImageWidths, clinical_width: int,
     """Check a head that was built for these widths; a width is 0 where the fusion does not read that part."""
     reads_image = image_widths.vector > 0
     shapes = [(image_widths.map, 3, 2), (image_widths.vector,)] if reads_image else []
-    inputs = random_inputs(*shapes, *[(clinical_width,), (4, clinical_width)] if clinical_width else [])
+    inputs = random_inputs(*shapes, *[(clinical_width,), (TOKENS, clinical_width)] if clinical_width else [])
 
     def call(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         image = ImageFeatures(*given[:2]) if reads_image else None
@@ -130,6 +132,10 @@ def _check_output(
         for name, loss in found.losses.items():
             check_shape(loss, f"the loss {name!r} is a mean over the batch,", ())
             assert loss.isfinite(), f"the loss {name!r} of ordinary numbers is not finite"
+        for name, gate in found.gates.items():
+            tokens = (BATCH, TOKENS) if name == "columns" else (BATCH, *gate.shape[1:2])
+            check_shape(gate, f"the gates {name!r} have", tokens)
+            assert (gate >= 0).all(), f"a gate of {name!r} is below 0 or no number"
 
 
 def _clinical(inputs: tuple[Tensor, ...], width: int) -> ClinicalFeatures | None:

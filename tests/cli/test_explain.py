@@ -31,8 +31,12 @@ def test_a_patient_is_explained(small_run: Run, patient: list[str], tmp_path: Pa
     assert "SYNTHETIC" in said
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "explanation.png", "explanation.svg", "attributions.csv", "what_if.csv", "image.npy", "map.npy", "what_if.npy"
+        "explanation.png", "explanation.svg", "attributions.csv", "what_if.csv", "gates.csv", "image.npy", "map.npy",
+        "what_if.npy"
     }  # fmt: skip
+    gates = pd.read_csv(out / "gates.csv")
+    assert set(gates["part"]) == {"injector"}
+    assert gates["low"].min() >= 0.5  # RBCA's
     with Image.open(out / "explanation.png") as picture:
         assert picture.size[0] > 1000
     drawn = (out / "explanation.svg").read_text()

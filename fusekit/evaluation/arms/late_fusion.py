@@ -16,7 +16,10 @@ Join: TypeAlias = Callable[[Sequence[pd.DataFrame], Sequence[pd.DataFrame]], pd.
 
 
 def mean(tables: Sequence[pd.DataFrame], aside: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
-    """The mean of the arms' probabilities or numbers; nothing is fitted."""
+    """The mean of the arms' probabilities or numbers; nothing is fitted.
+
+    Of an arm of the image and one of the table, the unimodal ensemble, UME (Du et al. 2023, arXiv 2305.01233).
+    """
     every = aligned(tables)
     columns = predicted_columns(every[0])
     joined = np.mean([outputs_of(table).reshape(len(table), len(columns)) for table in every], axis=0)

@@ -59,6 +59,11 @@ class TokenEncoder(ClinicalEncoder):
         for names, pairs in ((("owners", "values"), values), (("masked", "masks"), masks)):
             for name, indices in zip(names, zip(*pairs, strict=True) if pairs else ((), ()), strict=True):
                 self.register_buffer(name, torch.tensor(indices, dtype=torch.int64), persistent=False)
+        # Where each place gets one part, they are added as they are: ONNX's exporter forgets to add what index_add puts
+        # into every place in order.
+        whole = list(range(len(places)))
+        self.one_each = [owner for owner, _ in values] == whole
+        self.all_masked = [owner for owner, _ in masks] == whole
         self.weight = _uniform(len(values), width)
         self.bias = _uniform(len(places), width)
         self.missing = _uniform(len(masks), width)
@@ -69,9 +74,13 @@ class TokenEncoder(ClinicalEncoder):
     def tokens(self, columns: Tensor) -> Tensor:
         """(B, F) -> (B, table columns, E)."""
         parts = columns[:, self.values, None] * self.weight
-        # Not len(), which torch.export takes for a constant.
-        tokens = self.bias.expand(columns.shape[0], -1, -1).index_add(1, self.owners, parts)
+        if self.one_each:
+            tokens = self.bias + parts
+        else:  # not len(), which torch.export takes for a constant
+            tokens = self.bias.expand(columns.shape[0], -1, -1).index_add(1, self.owners, parts)
         unseen = 1 - columns[:, self.masks, None]
+        if self.all_masked:
+            return tokens + unseen * (self.missing - tokens)
         return tokens.index_add(1, self.masked, unseen * (self.missing - tokens[:, self.masked]))
 
     def forward(self, columns: Tensor) -> ClinicalFeatures:

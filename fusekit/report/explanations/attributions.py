@@ -1,10 +1,8 @@
-"""Which clinical values speak for what is predicted, and how the table opens and closes channels of the image."""
+"""Which clinical values speak for what is predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import numpy as np
 
 from fusekit.report.drawing.palette import ARM_MARKERS, COLOURS, GREY
 from fusekit.report.drawing.panels import legend_below, legend_columns, rows
@@ -54,40 +52,4 @@ def attributions(own: Explained) -> Iterator[Picture]:
         alt=f"Mean size of the attribution: {said}.",
         table=table.drop(columns=["subject", "value"], errors="ignore"),
         height=0.3 * len(sizes) + 0.93 + 0.17 * -(-len(own.groups) // columns),
-    )
-
-
-def gates(own: Explained) -> Iterator[Picture]:
-    """Draw the range of the channel gates at every site, by group."""
-    table = own.table("gates.csv")
-    if table is None:
-        return
-    places = {site: k for k, site in enumerate(table["site"].unique())}
-    groups, columns = sorted(set(table["group"])), legend_columns(own.groups)
-    shifts = np.linspace(-0.18, 0.18, len(groups)) if len(groups) > 1 else np.zeros(1)
-
-    def paint(figure: Figure) -> None:
-        axes = figure.subplots()
-        for group, shift in zip(groups, shifts, strict=True):
-            colour, marker = COLOURS[group % len(COLOURS)], MARKERS[group % len(MARKERS)]
-            part = table[table["group"] == group]
-            heights = part["site"].map(places).to_numpy() + shift
-            axes.hlines(heights, part["low"], part["high"], color=colour, linewidth=1.5)
-            name = own.groups[group]
-            axes.plot(part["median"], heights, linestyle="none", marker=marker, color=colour, label=name)
-        rows(axes, [shortened(site, 24) for site in places])
-        axes.set_xlabel("gate (factor on a channel)")
-        legend_below(axes, columns=columns)
-
-    middle = table.groupby("group")["median"].median()
-    said = ", ".join(f"{own.groups[int(str(group))]} {value:.3f}" for group, value in middle.items())
-    yield own.draw(
-        "gates",
-        paint,
-        "how the table gates the image's channels",
-        caption=f"Gates at each site of the network, mean over the held-out subjects of a {own.target.part}; point: "
-        "median over channels, line: from the 5th to the 95th percentile of channels.",
-        alt=f"Median gate over all sites: {said}.",
-        table=table,
-        height=0.27 * len(places) + 0.93 + 0.17 * -(-len(own.groups) // columns),
     )

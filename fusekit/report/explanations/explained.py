@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from fusekit.errors import attempt
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
-from fusekit.report.explanations.attributions import attributions, gates
+from fusekit.report.explanations.attributions import attributions
 from fusekit.report.explanations.examples import examples
 from fusekit.report.explanations.folder import Explained
+from fusekit.report.explanations.gates import gates
 from fusekit.report.explanations.slice_weights import slice_weights
 from fusekit.report.explanations.what_if import mean_maps, what_if
 from fusekit.report.formatting import file_names

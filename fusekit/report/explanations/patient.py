@@ -28,7 +28,13 @@ BARS = 10
 def patient_figure(path: Path, title: str, found: Patient) -> None:
     """Draw a patient as ``path``.png and ``path``.svg; the title says so if the model knows a synthetic cohort only."""
     asked = [] if found.answers is None else [part for _, part in found.answers.groupby("column", sort=False)]
-    heights = [2.6, *[1.6] * len(asked), *[1.1] * (found.weights is not None)]
+    shown = None if found.gates is None else _shown(found.gates)
+    heights = [
+        2.6,
+        *[1.6] * len(asked),
+        *[1.1] * (found.weights is not None),
+        *([] if shown is None else [0.4 + 0.12 * len(shown)]),
+    ]
     figure = blank(11, sum(heights) * 1.45 + 0.5)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     if found.meaning.note:
@@ -56,7 +62,9 @@ def patient_figure(path: Path, title: str, found: Patient) -> None:
     for part, row in zip(asked, rows[1:], strict=False):
         _answers(row, part, found)
     if found.weights is not None:
-        _weights(rows[-1].subplots(), found.weights, found.slice)
+        _weights(rows[1 + len(asked)].subplots(), found.weights, found.slice)
+    if shown is not None:
+        _gates(rows[-1].subplots(), shown)
     svg = StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     path.with_suffix(".svg").write_text(visible(svg.getvalue()), encoding="utf-8")  # XML has no control characters
@@ -93,6 +101,26 @@ def _weights(axes: Axes, weights: pd.DataFrame, shown: int | None) -> None:
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlabel("slice", fontsize=8)
     axes.set_title(f"weight of each slice; slice {shown} is shown, dashed: if all weighed the same", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _shown(gates: pd.DataFrame) -> pd.DataFrame:
+    """A head's weights, the largest first; without a head's, the gates at each site."""
+    of_head = gates[gates["part"] == "head"].sort_values("median", ascending=False, kind="stable")
+    return gates if of_head.empty else of_head[:BARS]
+
+
+def _gates(axes: Axes, gates: pd.DataFrame) -> None:
+    places = range(len(gates))[::-1]
+    axes.hlines(places, gates["low"], gates["high"], color=BLUE, linewidth=1.5)
+    axes.plot(gates["median"], places, linestyle="none", marker="o", markersize=4, color=BLUE)
+    axes.set_yticks(places, gates["site"], fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+    of_head = (gates["part"] == "head").all()
+    if of_head:
+        axes.set_xlim(0, None)  # weights that hardly differ look alike
+    what = "what the head weighs" if of_head else "gates of the image's channels at each site"
+    axes.set_title(f"{what}; point: median, line: 5th to 95th percentile of channels", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
 
 

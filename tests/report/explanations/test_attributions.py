@@ -1,4 +1,4 @@
-"""Attributions to clinical columns, and gates."""
+"""Attributions to clinical columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fusekit.report.explanations.attributions import MOST_COLUMNS, attributions, gates
+from fusekit.report.explanations.attributions import MOST_COLUMNS, attributions
 from fusekit.report.explanations.folder import Explained
 
 
@@ -35,14 +35,3 @@ def test_columns_are_ordered_by_their_mean_size_and_every_subject_is_a_point(
     assert not {"subject", "value"} & set(picture.table)
     assert "10 held-out subjects" in picture.caption
     assert "SYNTHETIC data" in picture.svg
-
-
-def test_gates_of_every_site_and_class(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
-    rows = [(f"layer{k}", k, 64, label, 20, 0.5, 0.6 + 0.1 * label, 0.9) for k in range(3) for label in (0, 1)]
-    table = pd.DataFrame(rows, columns=["site", "stage", "channels", "label", "subjects", "low", "median", "high"])
-    (picture,) = gates(explained({"gates": table}, {}))
-    (axes,) = drawn[0].axes
-    assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[0.6] * 3, [0.7] * 3]
-    assert [s[:, 0].tolist() for s in axes.collections[0].get_segments()] == [[0.5, 0.9]] * 3  # type: ignore[attr-defined]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["layer0", "layer1", "layer2"]
-    assert picture.alt == "Median gate over all sites: CN 0.600, AD 0.700."

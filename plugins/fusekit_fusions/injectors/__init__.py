@@ -1,0 +1,1 @@
+"""Injectors that scale and shift channels by what the table says."""
