@@ -1,4 +1,4 @@
-"""SYNTHETIC people of ``benchmarks.interaction``: a coronal slice with two signs of atrophy, and a table.
+"""SYNTHETIC people: a coronal slice with two signs of atrophy, and a table that says which of them matters.
 
 Slices are made as the ADNI plugin makes brains (``fusekit_adni.synthetic.brain``, whose numbers these are), but in one
 plane, which takes a millisecond instead of a third of a second.
@@ -28,16 +28,20 @@ KNOTS = 3
 DRAWN = 150
 
 
+#: Cohort -> which sign matters in people with the marker, and in those without it.
+SIGNS = {"which": ("ventricles", "horns"), "where": ("left horn", "right horn")}
+
+
 class People(NamedTuple):
     """What a model sees of N people, and what it does not."""
 
     image: Tensor  # (N, 1, PIXELS, PIXELS) float32, left to right and upwards; each of mean 0 and deviation 1
     columns: Tensor  # (N, COLUMNS) float32: marker as -1 or 1, main effect, nothing
     label: Tensor  # (N,) int64
-    signs: np.ndarray  # (N, 2): V and H, in standard deviations of the brains' signs
+    signs: np.ndarray  # (N, 2): of the cohort, in standard deviations of the brains' signs
 
     def log_odds(self, marker: np.ndarray) -> np.ndarray:
-        """True log odds (N,) if these were their markers: V decides where it is positive, H elsewhere."""
+        """True log odds (N,) if these were their markers: the first sign decides where it is positive."""
         return log_odds(self.signs, marker, self.columns[:, 1].numpy())
 
 
@@ -46,33 +50,34 @@ def log_odds(signs: np.ndarray, marker: np.ndarray, effect: np.ndarray) -> np.nd
     return np.asarray(SLOPE * np.where(marker > 0, signs[:, 0], signs[:, 1]) + MAIN_EFFECT * effect)
 
 
-def draw_people(seed: int, count: int) -> People:
-    """Draw people; with more of them, the first stay the same."""
-    drawn = [_draw((seed, start)) for start in range(0, count, DRAWN)]
+def draw_people(seed: int, count: int, cohort: str = "which") -> People:
+    """Draw people of a cohort; with more of them, the first stay the same."""
+    drawn = [_draw((seed, start), cohort) for start in range(0, count, DRAWN)]
     image, columns, label = (torch.cat([some[i] for some in drawn])[:count] for i in range(3))  # type: ignore[misc]
     return People(image, columns, label, np.concatenate([some.signs for some in drawn])[:count])
 
 
-def _draw(seed: tuple[int, int]) -> People:
+def _draw(seed: tuple[int, int], cohort: str) -> People:
     rng = np.random.default_rng(seed)
     signs = rng.uniform(-SPREAD, SPREAD, (DRAWN, 2))
     columns = rng.normal(size=(DRAWN, COLUMNS))
     columns[:, 0] = rng.choice([-1, 1], DRAWN)
     ill = rng.random(DRAWN) < expit(log_odds(signs, columns[:, 0], columns[:, 1]))
-    image = _slices(rng, torch.from_numpy(signs).float())
+    image = _slices(rng, torch.from_numpy(signs).float(), SIGNS[cohort])
     return People(image, torch.from_numpy(columns).float(), torch.from_numpy(ill.astype(np.int64)), signs)
 
 
-def _slices(rng: np.random.Generator, signs: Tensor) -> Tensor:
-    """Slices of people with these signs (N, 2)."""
-    image, *cavities = _atlas()
+def _slices(rng: np.random.Generator, signs: Tensor, names: tuple[str, str]) -> Tensor:
+    """Slices of people with these signs (N, 2), by name."""
+    image, cavities = _atlas()
     axis = torch.linspace(-HALF_MM, HALF_MM, PIXELS)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, PIXELS, PIXELS) mm
     mm = grid + _smooth(rng, len(signs), 2, brain.FIELD_MM) + _normal(rng, (len(signs), 2, 1, 1), brain.SHIFT_MM)
     push = torch.zeros_like(mm)
     base, slope, most = brain.PUSH
-    for sign, cavity, reach in zip(signs.T, cavities, (brain.VENTRICLE_REACH, brain.HORN_REACH), strict=True):
-        distance, direction = _sample(cavity, mm).split((1, 2), dim=1)
+    for sign, name in zip(signs.T, names, strict=True):
+        reach = brain.VENTRICLE_REACH if name == "ventricles" else brain.HORN_REACH
+        distance, direction = _sample(cavities[name], mm).split((1, 2), dim=1)
         length = (base + slope * sign).clamp(0, most)[:, None, None, None] * torch.exp(-distance / reach)
         push += torch.where(distance > 0, torch.minimum(length, distance + 1), 0) * direction
     slices = _sample(image, mm - push)
@@ -100,7 +105,7 @@ def _sample(image: Tensor, mm: Tensor) -> Tensor:
 
 
 @cache
-def _atlas() -> tuple[Tensor, Tensor, Tensor]:
+def _atlas() -> tuple[Tensor, dict[str, Tensor]]:
     """Template at 1 mm (1, X, Z), and of ventricles and horns the distance and the direction away (3, X, Z)."""
     from nilearn.datasets import load_mni152_template
     from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -117,10 +122,10 @@ def _atlas() -> tuple[Tensor, Tensor, Tensor]:
     (cx, cy, cz), (ax, ay, az) = brain.HORN_CENTRE, brain.HORN_AXES
     horns = ((abs(x) - cx) / ax) ** 2 + ((SLICE_MM - cy) / ay) ** 2 + ((z - cz) / az) ** 2 < 1
     image[horns] = np.minimum(image[horns], brain.FLUID)
-    cavities = []
-    for inside in (ventricles, horns):
+    cavities, sides = {}, {"left horn": horns & (x < 0), "right horn": horns & (x > 0)}
+    for name, inside in {"ventricles": ventricles, "horns": horns, **sides}.items():
         distance = distance_transform_edt(~inside).astype(np.float32)
         slopes = np.stack(np.gradient(gaussian_filter(distance, 1.0)))
         direction = slopes / np.maximum(np.linalg.norm(slopes, axis=0), 1e-3)
-        cavities.append(torch.from_numpy(np.concatenate((distance[None], direction))))
-    return torch.from_numpy(image)[None], cavities[0], cavities[1]
+        cavities[name] = torch.from_numpy(np.concatenate((distance[None], direction)))
+    return torch.from_numpy(image)[None], cavities

@@ -2,13 +2,15 @@
 
     python -m benchmarks.interaction --out interaction --arms main --sizes 150,300,600,1200 --seeds 0,1,2
     python -m benchmarks.interaction --out interaction --arms ablation --sizes 1200 --seeds 0,1,2
+    python -m benchmarks.interaction --out where --cohort where --arms zoo --sizes 600 --seeds 0,1,2
 
 Every finished training is a row of ``trainings.csv`` and a file of scores. The same command resumes where it was
 interrupted, and prints, writes and draws a summary of what is there each time (``--arms none``: only that).
 
-In people with a marker, wide ventricles (V) mean disease; in people without it, wide temporal horns (H) do. Every
-choice (people, batch, learning rate, default network and steps) was made before any test score was looked at, and is
-the same for all arms.
+In people with a marker, wide ventricles (V) mean disease; in people without it, wide temporal horns (H) do. With
+``--cohort where``, wide horns of the left side do, or of the right: the same sign, at the place that the table says.
+Every choice (people, batch, learning rate, default network and steps) was made before any test score was looked at,
+and is the same for all arms.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from benchmarks.interaction_arms import ABLATION, ARMS, MAIN, build_arm
-from benchmarks.interaction_people import COLUMNS, People, draw_people
+from benchmarks.interaction.arms import ABLATION, ARMS, MAIN, ZOO, build_arm
+from benchmarks.interaction.people import COLUMNS, SIGNS, People, draw_people
 from fusekit.evaluation.delong import Areas, areas, logit_interval, mean_areas
 from fusekit.models import channels_last, weights_channels_last
 from fusekit.report.drawing.palette import BLACK, GREY, arm_styles
@@ -36,8 +38,8 @@ TEST, TEST_SEED = 600, 1000
 BATCH, LR = 32, 1e-3
 
 
-def train(model: nn.Module, people: People, steps: int, seed: int) -> None:
-    """AdamW with one cycle of the learning rate, and left and right exchanged half of the time."""
+def train(model: nn.Module, people: People, steps: int, seed: int, *, mirror: bool) -> None:
+    """AdamW with one cycle of the learning rate; with ``mirror``, left and right are exchanged half of the time."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(weights_channels_last(model).parameters(), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
@@ -49,7 +51,8 @@ def train(model: nn.Module, people: People, steps: int, seed: int) -> None:
         rows, order = order[:BATCH], order[BATCH:]
         image = people.image[rows]
         mirrored = torch.from_numpy(rng.random((BATCH, 1, 1, 1)) < 0.5)
-        image = torch.where(mirrored, image.flip(2), image)  # axis 2 is left to right
+        if mirror:
+            image = torch.where(mirrored, image.flip(2), image)  # axis 2 is left to right
         optimizer.zero_grad()
         logits = model(channels_last(image), people.columns[rows])
         nn.functional.cross_entropy(logits, people.label[rows]).backward()
@@ -75,7 +78,7 @@ def run_all(asked: argparse.Namespace, test: People) -> None:
     log = asked.out / "trainings.csv"
     for seed in asked.seeds:
         for size in asked.sizes:
-            people = draw_people(seed, size)
+            people = draw_people(seed, size, asked.cohort)
             for arm in asked.arms:
                 path = asked.out / "scores" / f"{arm}-{size}-{seed}.npy"
                 if path.exists():
@@ -83,7 +86,7 @@ def run_all(asked: argparse.Namespace, test: People) -> None:
                 torch.manual_seed(seed)
                 model = build_arm(arm, asked.backbone, COLUMNS)
                 start = time.process_time()
-                train(model, people, asked.steps, seed)
+                train(model, people, asked.steps, seed, mirror=asked.cohort == "which")
                 row = {
                     "arm": arm, "subjects": size, "seed": seed, "backbone": asked.backbone, "steps": asked.steps,
                     "train_auc": round(auc(people, scores_of(model, people)), 4),
@@ -201,7 +204,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     numbers = {"type": lambda text: [int(part) for part in text.split(",")]}
     parser.add_argument("--out", type=Path, required=True, help="folder of this benchmark's people, scores and tables")
-    parser.add_argument("--arms", default="main", help=f"main, ablation, none, or some of {', '.join(ARMS)}")
+    parser.add_argument("--arms", default="main", help=f"main, ablation, zoo, none, or some of {', '.join(ARMS)}")
+    parser.add_argument("--cohort", default="which", choices=list(SIGNS), help="which sign matters, or where it lies")
     parser.add_argument("--sizes", default=[150, 300, 600, 1200], help="training subjects", **numbers)
     parser.add_argument(
         "--seeds", default=[0, 1, 2], help="each draws its own training subjects and weights", **numbers
@@ -211,16 +215,16 @@ def main() -> None:
         "--backbone", default="test_resnet", help="test_resnet is timm's smallest; resnet18, resnet50, ..."
     )
     asked = parser.parse_args()
-    groups = {"main": MAIN, "ablation": ABLATION, "none": ()}
+    groups = {"main": MAIN, "ablation": ABLATION, "zoo": ZOO, "none": ()}
     asked.arms = groups.get(asked.arms, asked.arms.split(","))
     torch.set_num_threads(1)
     asked.out.mkdir(parents=True, exist_ok=True)
-    settings = {"backbone": asked.backbone, "steps": asked.steps}
+    settings = {"backbone": asked.backbone, "steps": asked.steps, "cohort": asked.cohort}
     kept = asked.out / "settings.json"
     if kept.exists() and json.loads(kept.read_text()) != settings:
         parser.error(f"{asked.out} holds trainings with {kept.read_text().strip()}: choose another --out.")
     kept.write_text(json.dumps(settings) + "\n")
-    test = draw_people(TEST_SEED, TEST)
+    test = draw_people(TEST_SEED, TEST, asked.cohort)
     if asked.arms:
         run_all(asked, test)
     summary = summarise(asked, test)

@@ -1,4 +1,4 @@
-"""The arms of ``benchmarks.interaction``: concat, RBCA, rbca-light, and variants with parts removed."""
+"""The arms: concat, RBCA, rbca-light, variants with parts removed, and the fusions of the literature."""
 
 from __future__ import annotations
 
@@ -70,6 +70,10 @@ ARMS = {
 }
 MAIN = ("concat", "rbca", "rbca-light")
 ABLATION = tuple(ARMS)
+ZOO = (*MAIN, "film-branch", "daft", "metablock", "metanet", "gmu", "lowrank", "bilinear", "late", "hyperfusion")
+ZOO += ("experts", "cross-attention")
+ARMS |= {"film-branch": Arm("film")}  # as the plugin has it: ``film`` is rbca-light with FiLM's gates, from 1 on
+ARMS |= {name: Arm(name) for name in ZOO if name not in ARMS}
 
 
 def build_arm(name: str, backbone: str, columns: int) -> FusionModel:
