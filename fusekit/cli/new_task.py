@@ -20,15 +20,20 @@ def new_task(
         Path | None, typer.Option(help="The table with the label, if the folder holds several or none.")
     ] = None,
     sheet: Annotated[str, typer.Option(help="Its sheet, if it is a workbook with several.")] = "",
-    out: Annotated[Path, typer.Option(help="TOML to write; an existing file is not touched.")] = Path("my-task.toml"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="TOML to write; an existing file is not touched.", show_default="FOLDER.toml, where you are"),
+    ] = None,
 ) -> None:
     """Look at a folder and a table, and write a first TOML with comments.
 
     It says which columns name the images, the person and the label, and which columns must not be inputs. All of it is
-    a guess: read the file, correct it, then `fusekit check` and `fusekit run` it. Nothing in the folder is changed.
+    a guess: read the file, correct it, then `fusekit look`, `fusekit check` and `fusekit run` it. Nothing in the folder
+    is changed.
     """
     from fusekit.data.draft.draft import as_toml, draft, place_of
 
+    out = out or Path(f"{folder.resolve().name}.toml")
     if out.exists():
         raise OptionError(f"--out {out} exists; choose another name or remove it.")
     made = draft(folder, table, sheet)
@@ -74,4 +79,4 @@ def _print(made: Draft, out: Path) -> None:
     for column in made.columns:
         if column.reason:
             console.print(styled((f"{'left out':>12}", "dim"), f"  {column.name}: {column.reason}"), soft_wrap=True)
-    console.print(styled("\nWritten to ", (out, "bold"), ". Read it, then: fusekit check ", out), soft_wrap=True)
+    console.print(styled("\nWritten to ", (out, "bold"), ". Read it, then: fusekit look ", out), soft_wrap=True)

@@ -36,10 +36,10 @@ def test_it_says_what_it_found_and_writes_it_down(
         "label outcome: 0 (6), 1 (6); a guess",
         "inputs age",
         "left out when: a date",
-        "Written to my-task.toml",
+        "Written to cohort.toml",
     ):
         assert part in said
-    assert 'data = "cohort"' in Path("my-task.toml").read_text("utf-8")
+    assert 'data = "cohort"' in Path("cohort.toml").read_text("utf-8")
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 

@@ -60,6 +60,13 @@ def check_names(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
     for tracker in values.get("track", ()):
         known.trackers.find(tracker)
     if not is_own(values["task"]):
+        if values["task"] not in known.tasks.names() and Path(values["task"]).exists():
+            own = Path(values["task"])
+            folder = own if own.is_dir() else own.parent
+            raise OptionError(
+                f"{values['task']} is a {'folder' if own.is_dir() else 'file'}, and no task or TOML: `fusekit new-task "
+                f"{folder}` writes a TOML that says what its images and columns are."
+            )
         known.tasks.find(values["task"])
     for part in options:
         if part not in PARTS:
