@@ -87,7 +87,7 @@ def test_classes_that_look_like_numbers(tmp_path: Path, command_line: CommandLin
     assert evidence.classes == classes
     assert "mean-map" in page
     assert not [found for found in run.manifest["findings"] if found["code"] == "not-made"]
-    assert {row["class"] for row in rows_of(run.folder / "explanations/fold-0/mean_map.csv")} == set(classes)
+    assert {row["name"] for row in rows_of(run.folder / "explanations/fold-0/mean_map.csv")} == set(classes)
     again = fusekit.run(toml, **asked, batch_size=8, out=tmp_path / "run", resume=True, progress=Quiet())
     pd.testing.assert_frame_equal(again.predictions, run.predictions)
 
