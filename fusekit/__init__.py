@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fusekit.experiment.run.run import run
     from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
+    from fusekit.extension.listing import backbones, fusions, tasks
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
@@ -69,6 +70,7 @@ _HOMES = {
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
+    "fusekit.extension.listing": "backbones fusions tasks",
     "fusekit.models": "Backbone ClinicalEncoder ClinicalFeatures FusionHead FusionModel ImageFeatures ImageWidths "
     "Injector Output Pool Site",
     "fusekit.models.build": "build",
@@ -80,8 +82,8 @@ __all__ = [
     "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
-    "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build",
-    "compare", "evaluate", "hookimpl", "load", "look", "run",
+    "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "backbones",
+    "build", "compare", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
 ]  # fmt: skip
 
 

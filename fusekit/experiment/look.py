@@ -39,7 +39,7 @@ class Look:
 def look(
     task: str,
     *,
-    subjects: Sequence[str] = (),
+    subjects: str | Sequence[str] = (),
     count: int = 8,
     slices: int = 5,
     progress: Progress | None = None,
@@ -51,8 +51,8 @@ def look(
 
     Args:
         task: its name, or a TOML.
-        subjects: whose scans, all of them; empty: ``count`` subjects, as many of each class as of the others, drawn by
-            ``seed``, a scan of each.
+        subjects: whose scans, all of them: ids, or one as text; empty: ``count`` subjects, as many of each class as of
+            the others, drawn by ``seed``, a scan of each.
         slices: of a scan, at most, evenly spread.
         settings: as for ``fusekit.run``: data, options, image_size, seed.
 
@@ -63,6 +63,7 @@ def look(
     for name, number in {"count": count, "slices": slices}.items():
         if number < 1:
             raise OptionError(f"--{name} takes 1 or more, not {number}.")
+    subjects = (subjects,) if isinstance(subjects, str) else subjects
     progress = progress or Bars()
     config = Settings.of({"task": task, **settings})
     opened = open_task(config.task, config.options)

@@ -16,7 +16,7 @@ from fusekit.bundle.load import load
 from fusekit.data.own.task import name_of
 from fusekit.data.target import Classes, Target, target_of
 from fusekit.disk import SEAL, Schema, read_json, read_written
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import Rule
 from fusekit.report.records import Manifest, Metrics
 
@@ -67,11 +67,23 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Run:
-    """A run folder, its tables as DataFrames."""
+    """A run folder, its tables as DataFrames.
+
+    Args:
+        folder: its path, as text or ``Path``; what lies in it is read when it is asked for.
+
+    Raises:
+        OptionError: ``folder`` is no path.
+    """
 
     folder: Path
+
+    def __init__(self, folder: str | Path):
+        if not isinstance(folder, str | Path):
+            raise OptionError(f"Run takes the path of a run folder, not {folder!r}.")
+        object.__setattr__(self, "folder", Path(folder))
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.report.run import Run
 
 
 def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a finished run: it has no predictions\.csv"):
         _ = Run(tmp_path).predictions
+
+
+def test_a_run_is_opened_by_text_or_path_and_by_nothing_else(tmp_path: Path) -> None:
+    assert Run(str(tmp_path)) == Run(tmp_path)
+    assert Run(str(tmp_path)).folder == tmp_path
+    with pytest.raises(OptionError, match=r"Run takes the path of a run folder, not \['runs/first'\]"):
+        Run(["runs/first"])  # type: ignore[arg-type]
 
 
 def test_groups_are_text_and_numbers_are_those_that_the_manifest_names(tmp_path: Path) -> None:

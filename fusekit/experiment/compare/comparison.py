@@ -20,7 +20,7 @@ from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.working_folder import begin, identity_of, record_of, refuse_other_data, take_over
-from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
+from fusekit.experiment.setup.arms import LAUNCHER, arms_of, listed, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
@@ -53,9 +53,9 @@ class Comparison:
 def compare(
     task: str | None = None,
     *,
-    fusions: Sequence[str] = (),
-    baselines: Sequence[str] = (),
-    late_fusion: Sequence[str] = (),
+    fusions: str | Sequence[str] = (),
+    baselines: str | Sequence[str] = (),
+    late_fusion: str | Sequence[str] = (),
     seeds: int = 1,
     jobs: int | None = None,
     launcher: str = "local",
@@ -69,7 +69,7 @@ def compare(
 
     Args:
         task: name of the task, or the path of the TOML of your own data.
-        fusions, baselines: the arms.
+        fusions, baselines: the arms: ``["concat", "rbca"]`` or ``"concat,rbca"``.
         late_fusion: further arms that join the predictions of the first arm that reads the image alone and the first
             that reads the table alone: ``"mean"``, and ``"stacked"``, by a logistic regression that is fitted on the
             subjects set aside.
@@ -91,7 +91,7 @@ def compare(
     of_launcher = {**file["options"].pop(LAUNCHER, {}), **given["options"].pop(LAUNCHER, {})}
     if of_launcher and launcher == "local":
         raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
-    arms = arms_of(file, given, fusions, baselines)
+    arms, late_fusion = arms_of(file, given, fusions, baselines), listed("late_fusion", late_fusion)
     joined = sources_of(arms, late_fusion)
     first = next(iter(arms.values()))
     if first.devices * first.nodes > 1:
