@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
+import pandas as pd
+
 from fusekit.data import Finding
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
@@ -28,14 +30,16 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
 from fusekit.extension import read_options, suggest
 from fusekit.progress import Bars, Progress
+from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
+from fusekit.report.notebook import comparison_html, comparison_line, plot_roc
 from fusekit.report.run import Run
 
 #: What a comparison folder holds; in ``WORK`` are the files and logs of jobs.
 RECORD, RUNS, WORK, JOBS = "comparison.json", "runs", "unfinished", "jobs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A finished comparison.
 
@@ -48,6 +52,30 @@ class Comparison:
     folder: Path
     runs: tuple[Run, ...]
     evidence: Evidence
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per arm, level and metric: value, low, high, spread (over seeds), seeds, rows, subjects."""
+        return self.evidence.scores
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """One row per pair of arms and measure: difference, low, high, p, p_holm, sentence, and more."""
+        return self.evidence.pairs
+
+    def plot_roc(self) -> Picture:
+        """Draw the report's ROC curves of all arms, which a notebook shows; OptionError where there are no classes."""
+        return plot_roc(self.evidence)
+
+    def report(self) -> Path:
+        """Write ``report.html``, unless it is there and still true; return its path."""
+        return write_report(self.evidence, self.folder)
+
+    def __repr__(self) -> str:
+        return comparison_line(self.evidence, self.folder)
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.evidence)
 
 
 def compare(
