@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TimeToEvent,
         Volume,
     )
+    from fusekit.experiment.cohort import cohort
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.look import look
@@ -63,6 +64,7 @@ _HOMES = {
     "fusekit.bundle.load": "load",
     "fusekit.data": "Classes Cohort Column Finding Number Ordered Preset Published SlicePolicy Target Task TimeToEvent "
     "Volume",
+    "fusekit.experiment.cohort": "cohort",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.experiment.look": "look",
@@ -83,7 +85,7 @@ __all__ = [
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
     "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "backbones",
-    "build", "compare", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
+    "build", "cohort", "compare", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
 ]  # fmt: skip
 
 
