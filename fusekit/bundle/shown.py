@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data import Target
+from fusekit.data.own.task import name_of
 from fusekit.evaluation.shown import in_a_line, scores_html
 from fusekit.extension.above import above
 
@@ -58,7 +59,8 @@ class Shown:
         """Of task, arm and backbone, as far as they are known."""
         config = self.provenance.get("config", {})
         arm = config.get("baseline") or config.get("fusion", "")
-        return [str(name) for name in (self.task.get("name", "?"), arm, config.get("backbone")) if name]
+        task = name_of(str(self.task.get("name", "a task")))
+        return [str(name) for name in (task, arm, config.get("backbone")) if name]
 
     def _scores(self) -> pd.DataFrame:
         return pd.DataFrame(self.metrics)

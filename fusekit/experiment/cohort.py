@@ -43,9 +43,9 @@ class TaskCohort(Cohort):
         return contact(self.config, self.opened, self, subjects, count, slices, progress or Bars())
 
     def __repr__(self) -> str:
-        *parts, every = self.counts.itertuples()
-        subjects = f"{every.subjects} subjects ({', '.join(f'{one.subjects} {one.Index}' for one in parts)})"
-        sizes = {"scan": every.scans, "column": len(self.columns), "finding": len(self.findings)}
+        *parts, (_, people) = self.counts["subjects"].items()
+        subjects = f"{people} subjects ({', '.join(f'{number} {name}' for name, number in parts)})"
+        sizes = {"scan": len(self.scans), "column": len(self.columns), "finding": len(self.findings)}
         words = [subjects, *(counted(number, noun) for noun, number in sizes.items())]
         return f"Cohort({self.config.task_name}: {', '.join([*words, *[SYNTHETIC] * self.synthetic])})"
 

@@ -202,7 +202,8 @@ class Run:
 
     def _names(self) -> list[str]:
         """Of task and arm."""
-        return [name_of(str(self.manifest["config"]["task"])), str(self.manifest["arm"])]
+        config = self.manifest.get("config", {})
+        return [name_of(str(config.get("task", ""))), str(self.manifest.get("arm") or config.get("fusion", ""))]
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if the run has none."""

@@ -35,7 +35,7 @@ def test_own_data_show_counts_images_and_table_one(tmp_path: Path) -> None:
     assert repr(read) == "Cohort(own: 20 subjects (10 no, 10 yes), 20 scans, 2 columns, 1 finding)"
     assert "images of each scan: image; scans without an image: 0, without a table: 0" in read._repr_html_()
     assert "SYNTHETIC" not in read._repr_html_()
-    assert read.table_one().loc["subjects"].tolist() == ["20", "10", "10", "", ""]
+    assert read.table_one().T["subjects"].tolist() == ["20", "10", "10", "", ""]
     shown, drawn = read.show(4, slices=1, progress=Quiet()), look(read.config.task, count=4, slices=1, image_size=32)
     assert shown.picture.png == drawn.picture.png
     np.testing.assert_array_equal(shown.strips[0].images, drawn.strips[0].images)

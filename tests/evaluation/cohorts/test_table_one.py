@@ -24,10 +24,10 @@ def cohort_of(age: list[float], sex: list[str | None], label: list[int], subject
 def test_means_shares_gaps_and_differences() -> None:
     found = table_one(cohort_of([60, 70, 80, 90, np.nan], ["F", "F", "M", "M", None], [0, 0, 1, 1, 1]))
     assert list(found) == ["all", "well", "ill", "missing", "SMD"]
-    assert found.loc["subjects"].tolist() == ["5", "2", "3", "", ""]
+    assert found.T["subjects"].tolist() == ["5", "2", "3", "", ""]
     sd = sqrt(50)  # of 60 and 70, of 80 and 90
-    assert found.loc["age, years, mean (SD)"].tolist() == ["75 (13)", "65 (7.1)", "85 (7.1)", "1", f"{20 / sd:.2f}"]
-    assert found.loc["sex = F, n (%)"].tolist() == ["2 (50%)", "2 (100%)", "0 (0%)", "1", ""]  # nobody varies
+    assert found.T["age, years, mean (SD)"].tolist() == ["75 (13)", "65 (7.1)", "85 (7.1)", "1", f"{20 / sd:.2f}"]
+    assert found.T["sex = F, n (%)"].tolist() == ["2 (50%)", "2 (100%)", "0 (0%)", "1", ""]  # nobody varies
 
 
 def test_the_difference_of_a_category_is_that_of_its_share() -> None:
@@ -40,7 +40,7 @@ def test_the_difference_of_a_category_is_that_of_its_share() -> None:
 
 def test_a_subject_counts_once_and_rare_categories_share_a_row() -> None:
     twice = table_one(cohort_of([60, 99, 70], ["F", "F", "M"], [0, 0, 1], subject="aab"))
-    assert twice.loc["subjects"].tolist()[:3] == ["2", "1", "1"]
+    assert twice.T["subjects"].tolist()[:3] == ["2", "1", "1"]
     assert twice.loc["age, years, mean (SD)", "all"] == "65 (7.1)"
     many = cohort_of(
         [1.0] * 24, [f"c{k // 2:02}" for k in range(24)], [k % 2 for k in range(24)], "abcdefghijklmnopqrstuvwx"
@@ -54,4 +54,4 @@ def test_numbers_are_described_by_thirds_without_a_difference() -> None:
     cohort = cohort_of([60, 70, 80], ["F", "F", "M"], [1, 2, 3])
     found = table_one(Cohort(cohort.scans, cohort.clinical, cohort.columns, Number("score")))
     assert list(found) == ["all", *(f"the {k} third of score" for k in ("lowest", "middle", "highest")), "missing"]
-    assert found.loc["subjects"].tolist() == ["3", "1", "1", "1", ""]
+    assert found.T["subjects"].tolist() == ["3", "1", "1", "1", ""]
