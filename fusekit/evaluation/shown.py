@@ -67,8 +67,14 @@ def scores_html(title: str, scores: pd.DataFrame, synthetic: bool) -> str:
 def titled_html(title: str, table: pd.DataFrame, synthetic: bool, *notes: str) -> str:
     """A table of text below its title, with notes below it."""
     kind = f" · <b>{SYNTHETIC} cohort</b>" if synthetic else ""
-    shown = table.to_html() if len(table) else ""
+    shown = table_html(table) if len(table) else ""
     return f"<p><b>{escape(title)}</b>{kind}</p>{shown}" + "".join(f"<p>{escape(note)}</p>" for note in notes if note)
+
+
+def table_html(table: pd.DataFrame, *, index: bool = True) -> str:
+    """All of a table, however long its texts are."""
+    with pd.option_context("display.max_colwidth", None):
+        return str(table.to_html(index=index))
 
 
 def _limits(row: pd.Series) -> tuple[float | None, float | None, float | None]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusekit.data import Cohort, Task
 from fusekit.evaluation.cohorts.table_one import table_one
-from fusekit.evaluation.shown import SYNTHETIC, titled_html
+from fusekit.evaluation.shown import SYNTHETIC, table_html, titled_html
 from fusekit.experiment.look import Look, contact
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.parts import open_task
@@ -58,7 +58,7 @@ class TaskCohort(Cohort):
         page = titled_html(self.config.task_name, self.counts, self.synthetic, columns, images)
         found = [(finding.severity, finding.code, finding.count, finding.message) for finding in self.findings]
         table = pd.DataFrame(found, columns=["severity", "finding", "count", "what"])
-        return page + (table.to_html(index=False) if found else "")
+        return page + (table_html(table, index=False) if found else "")
 
 
 def cohort(

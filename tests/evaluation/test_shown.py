@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from fusekit.evaluation.shown import first_of, in_a_line, score_text, scores_html, title_of
+from fusekit.evaluation.shown import first_of, in_a_line, score_text, scores_html, table_html, title_of
 
 CELL = ("td", "th")
 SCORES = pd.DataFrame(
@@ -37,6 +37,11 @@ def test_the_table_has_a_column_per_level_and_text_that_is_no_html() -> None:
     assert cells[:3] == ["", "slice level (n = 480)", "subject level (n = 96)"]
     assert cells[-3:] == ["AUC", "0.850 [0.800, 0.900]", "0.871 [0.802, 0.934]"]
     assert "SYNTHETIC" not in scores_html("run", SCORES, synthetic=False)
+
+
+def test_long_texts_are_shown_whole() -> None:
+    text = "a sentence of more than fifty letters, " * 3
+    assert text in table_html(pd.DataFrame({"what": [text]}), index=False)
 
 
 def test_what_is_undefined_or_unknown_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_a_synthetic_cohort_is_the_tasks_own_and_says_so(small_cohort: Cohort) -
     assert repr(read).endswith("SYNTHETIC)")
     html = read._repr_html_()
     assert "SYNTHETIC cohort" in html
-    assert all(finding.code in html for finding in small_cohort.findings)
+    assert all(finding.code in html and escape(finding.message, quote=False) in html for finding in read.findings)
 
 
 def test_own_data_show_counts_images_and_table_one(tmp_path: Path) -> None:
