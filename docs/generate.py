@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -191,7 +192,22 @@ def _show(value: object) -> str:
 
 
 #: File -> what writes it.
+def notebook() -> str:
+    """The notebook of first steps as a page; its cells run in tests/examples/test_first_steps.py."""
+    path = DOCS.parent / "examples" / "first_steps.ipynb"
+    cells = [
+        (one["cell_type"], "".join(one["source"])) for one in json.loads(path.read_text(encoding="utf-8"))["cells"]
+    ]
+    (_, first), *rest = cells
+    where = "The notebook itself: {download}`first_steps.ipynb <../../examples/first_steps.ipynb>`."
+    parts = [first, where, *(text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in rest)]
+    return NOTE.replace("from the code: change it there", "from examples/first_steps.ipynb: change it there") + (
+        "\n\n".join(parts) + "\n"
+    )
+
+
 PAGES = {
+    "tutorial/notebook.md": notebook,
     "reference/hooks.md": hooks,
     "reference/cli.md": cli,
     "reference/components.md": components,

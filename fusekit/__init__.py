@@ -31,12 +31,14 @@ if TYPE_CHECKING:
         TimeToEvent,
         Volume,
     )
+    from fusekit.experiment.cohort import cohort
     from fusekit.experiment.compare.comparison import Comparison, compare
     from fusekit.experiment.external.external import evaluate
     from fusekit.experiment.look import look
     from fusekit.experiment.run.run import run
     from fusekit.experiment.setup.trackers import Underway
     from fusekit.extension.fusion import Fusion
+    from fusekit.extension.listing import backbones, fusions, tasks
     from fusekit.models import (
         Backbone,
         ClinicalEncoder,
@@ -62,6 +64,7 @@ _HOMES = {
     "fusekit.bundle.load": "load",
     "fusekit.data": "Classes Cohort Column Finding Number Ordered Preset Published SlicePolicy Target Task TimeToEvent "
     "Volume",
+    "fusekit.experiment.cohort": "cohort",
     "fusekit.experiment.compare.comparison": "Comparison compare",
     "fusekit.experiment.external.external": "evaluate",
     "fusekit.experiment.look": "look",
@@ -69,6 +72,7 @@ _HOMES = {
     "fusekit.experiment.run.run": "run",
     "fusekit.experiment.setup.trackers": "Underway",
     "fusekit.extension.fusion": "Fusion",
+    "fusekit.extension.listing": "backbones fusions tasks",
     "fusekit.models": "Backbone ClinicalEncoder ClinicalFeatures FusionHead FusionModel ImageFeatures ImageWidths "
     "Injector Output Pool Site",
     "fusekit.models.build": "build",
@@ -80,8 +84,8 @@ __all__ = [
     "Backbone", "Baseline", "Bundle", "Classes", "ClinicalEncoder", "ClinicalFeatures", "Cohort", "Column",
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
-    "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "build",
-    "compare", "evaluate", "hookimpl", "load", "look", "run",
+    "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "backbones",
+    "build", "cohort", "compare", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from docs import architecture
+from fusekit.extension.above import ABOVE, above
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
@@ -68,6 +69,19 @@ def test_core_files_import_from_their_own_room_or_lower_floors(path: Path) -> No
         there = room(module)
         assert there is None or there == here or FLOORS[there] < FLOORS[here], f"{here} imports {module}"
         assert module.split(".")[0] not in PLUGINS, f"the core imports the plugin {module}"
+
+
+def test_what_is_named_of_higher_floors_is_there_and_stands_in_one_table() -> None:
+    for method in ABOVE:
+        assert callable(above(method))
+        called = f'above("{method}")'
+        assert sum(called in path.read_text(encoding="utf-8") for path in SOURCES) == 1, f"{method} has no caller"
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "fusekit") and room(module_of(path)) not in (None, "builtin", "extension"):
+            for name in re.findall(r'"fusekit\.([a-z_]+)[\w.]*:\w+"', path.read_text(encoding="utf-8")):
+                here = room(module_of(path))
+                assert here is not None
+                assert FLOORS[name] <= FLOORS[here], f"{path} names {name}"
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.is_relative_to(ROOT / "plugins")], ids=module_of)

@@ -24,7 +24,7 @@ from fusekit.errors import DataError
 from fusekit.models import FusionModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WithoutNetwork(Bundle):
     """A bundle without one network: it predicts from files and values, and takes no tensors."""
 
@@ -57,7 +57,7 @@ class WithoutNetwork(Bundle):
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BaselineBundle(WithoutNetwork):
     """A baseline with everything it needs to read a new patient; its arguments are those of ``Bundle``, and itself."""
 

@@ -29,6 +29,7 @@ from fusekit.bundle.patients import (
     values_of,
 )
 from fusekit.bundle.prior import save_baseline
+from fusekit.bundle.shown import Shown
 from fusekit.data import ClinicalEncoding, Pixels, SlicePolicy, Target
 from fusekit.data.absence import AVAILABLE, Modality
 from fusekit.data.images.channels import IMAGE, Channel
@@ -44,8 +45,8 @@ from fusekit.models import FusionModel, weights_channels_last
 from fusekit.models.memory_format import placed, torch_device
 
 
-@dataclass(frozen=True)
-class Bundle:
+@dataclass(frozen=True, repr=False)
+class Bundle(Shown):
     """A trained fusion model with everything it needs to read a new patient; ``load`` may give one of another kind.
 
     Call it on tensors, or on files: ``bundle(image, clinical)``. Several threads may use one bundle: no call writes to

@@ -21,7 +21,7 @@ from fusekit.errors import DataError
 from fusekit.evaluation.rule import Rule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FoldsBundle(WithoutNetwork):
     """Several models of one kind, whose probabilities of each slice are averaged; then the calling rule is applied.
 

@@ -23,7 +23,7 @@ from fusekit.disk import checksum_of
 from fusekit.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StackedBundle(BaselineBundle):
     """A baseline that reads the table and what a ``network`` says; its other arguments are those of a baseline's.
 

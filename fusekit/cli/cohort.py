@@ -74,11 +74,11 @@ def _tables(done: Described) -> list[Table]:
 
     cohort, recipe = done.cohort, done.recipe
     people = table("", "subjects", "scans", title=titled(recipe.task, recipe.synthetic), title_style="bold")
-    for name, own in cohort.target.parts(cohort.scans["label"]).items():
-        scans = cohort.scans[own]
-        people.add_row(name, str(scans["subject"].nunique()), str(len(scans)))
+    *parts, every = cohort.counts.itertuples()
+    for name, subjects, scans in parts:
+        people.add_row(name, str(subjects), str(scans))
     people.add_section()
-    people.add_row("all", str(cohort.scans["subject"].nunique()), str(len(cohort.scans)))
+    people.add_row(*map(str, every))
 
     columns = table("clinical columns from", "numbers", "categories", box=None, padding=(0, 2))
     kinds: dict[str, list[str]] = {}

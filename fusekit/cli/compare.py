@@ -66,14 +66,13 @@ def compare(
     from fusekit.experiment.setup.arms import arms_of
     from fusekit.experiment.setup.given import read_config
 
-    fusions, baselines, late = ([name for name in text.split(",") if name] for text in (fusion, baseline, late_fusion))
-    arms_of(read_config(config) if config else {}, given, fusions, baselines)  # before torch loads
+    arms_of(read_config(config) if config else {}, given, fusion, baseline)  # before torch loads
 
     from fusekit.cli.console import print_comparison
     from fusekit.experiment.compare.comparison import compare as run_comparison
     from fusekit.training import stoppable
 
-    arms: dict[str, Any] = {"fusions": fusions, "baselines": baselines, "late_fusion": late}
+    arms: dict[str, Any] = {"fusions": fusion, "baselines": baseline, "late_fusion": late_fusion}
     with stoppable():
         made = run_comparison(**given, **arms, seeds=seeds, jobs=jobs, launcher=launcher, config=config)
     print_comparison(made, pairs=pairs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,9 @@ from rich.text import Text
 
 from fusekit.data.own.task import name_of
 from fusekit.evaluation.calibration.conformal import REGIONS, fewest, sentence
+from fusekit.evaluation.shown import title_of
 from fusekit.evaluation.statistics import UNDEFINED, WHY_NO_NUMBER, WHY_UNDEFINED, interval_text
-from fusekit.extension import catalog
+from fusekit.report.notebook import ranked
 from fusekit.report.page.verdict import verdict
 from fusekit.report.run import COVERAGE, FILES, FURTHER, Run
 from fusekit.terminal import Terminal, styled
@@ -68,12 +68,12 @@ def scores_table(run: Run) -> Table:
     config = run.manifest["config"]
     title = f"{name_of(config['task'])} · {run.manifest['arm']} · {config['backbone']}"
     table = Table("", title=titled(title, run.synthetic), title_style="bold")
-    levels = {level: run.metrics[run.metrics["level"] == level] for level in ("slice", "subject")}
+    levels = {level: run.scores[run.scores["level"] == level] for level in ("slice", "subject")}
     for level, scores in levels.items():
         table.add_column(f"{level} level (n = {scores['rows'].iloc[0]})", justify="right")
     for metric in levels["slice"]["metric"]:
         cells = (_cell(scores[scores["metric"] == metric]) for scores in levels.values())
-        table.add_row(catalog().metrics.get(metric)().title, *cells)
+        table.add_row(title_of(metric), *cells)
     return explained(table, run.target)
 
 
@@ -106,24 +106,17 @@ def explained(table: Table, target: Target | None = None) -> Table:
 #: Columns of conformal prediction.
 REGION = ("set", "low", "high")
 
-#: Scores that a terminal is wide enough for; the report has all.
-SHOWN = (
-    *("auc", "macro-auc", "cuts-auc", "quadratic-kappa", "rank-error", "r2", "mae", "spearman"),
-    *("uno-c", "integrated-brier", "time-auc", "accuracy", "balanced-accuracy", "sensitivity", "specificity"),
-)
-
 
 def print_comparison(made: Comparison, console: Console | None = None, *, pairs: bool = False) -> None:
     """Print every arm's scores with their intervals, the best first, the verdict, and where all lies."""
     console = console or Terminal()
     evidence = made.evidence
     title = titled(f"{evidence.task} · {evidence.subjects} subjects", evidence.synthetic)
-    metrics = [name for name in SHOWN if name in evidence.metrics]
+    metrics, scores = ranked(evidence)
     headings = (Column(evidence.metrics[name], justify="right") for name in metrics)
     table = Table("subject level", *headings, title=title, title_style="bold")
-    scores = {arm.name: [evidence.score(arm.name, name) for name in metrics] for arm in evidence.arms}
     narrow = console.width < 100  # columns: the interval takes a line of its own
-    for name, rows in sorted(scores.items(), key=_first_score, reverse=True):
+    for name, rows in scores.items():
         table.add_row(name, *("" if row is None else _cell(row.to_frame().T, narrow=narrow) for row in rows))
     console.print(explained(table, evidence.target))
     seeds = f"; mean of {len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else ""
@@ -137,12 +130,6 @@ def print_comparison(made: Comparison, console: Console | None = None, *, pairs:
         elif len(first) > 1:
             console.print(f"\nEach of the {len(first)} pairs of arms: --pairs, or the report.", style="dim")
     console.print(styled("\nThe report lies in ", (near(made.folder) / "report.html", "bold")), soft_wrap=True)
-
-
-def _first_score(row: tuple[str, list[pd.Series | None]]) -> float:
-    """By which rows of a table are sorted; an arm without the score comes last."""
-    first = row[1][0] if row[1] else None
-    return -math.inf if first is None else float(first["value"])
 
 
 def warn_synthetic(console: Console) -> None:

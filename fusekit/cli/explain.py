@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusekit.bundle.bundle import Bundle
-    from fusekit.explain.patient import Patient
+    from fusekit.report.explanations.patient import Explained
 
 
 def explain(
@@ -51,27 +51,17 @@ def explain(
     import numpy as np
 
     import fusekit
-    from fusekit.bundle.patients import files_of, one_patient
-    from fusekit.explain.patient import explain_patient, parse_asked
-    from fusekit.report.explanations.patient import patient_figure
+    from fusekit.bundle.patients import files_of
 
     if not image and clinical is None:
         raise OptionError("give a patient: --image and --clinical.")
     shipped = fusekit.load(bundle)
-    asked = parse_asked(what_if or [], shipped)
-    found = explain_patient(
-        shipped,
-        one_patient(files_of(image, shipped.images) if image else None, clinical, mask),
-        asked,
-        asked_class=asked_class,
-        source=str(clinical or "the patient"),
-        allow_out_of_range=allow_out_of_range,
+    files = files_of(image, shipped.images) if image else None
+    found: Explained = shipped.explain(
+        files, clinical, mask, what_if=what_if or (), of=asked_class, allow_out_of_range=allow_out_of_range
     )
-    synthetic = " · model of a SYNTHETIC cohort" if shipped.provenance.get("synthetic") else ""
     with new_folder(out.absolute()) as folder:
-        of = _of(found)
-        title = f"{found.meaning.said(found.predicted, 3)} for {of}{synthetic}"
-        patient_figure(folder / "explanation", title, found)
+        found.save(folder / "explanation")
         for name, table in (
             ("attributions", found.attributions),
             ("what_if", found.answers),
@@ -87,26 +77,21 @@ def explain(
     _print(shipped, found, out)
 
 
-def _of(found: Patient) -> str:
-    """What the prediction is of."""
-    return "the scan" if found.slice is None or found.weights is not None else f"slice {found.slice}"
-
-
 def _weighed(gates: pd.DataFrame) -> str:
     """What the head of the network gives each, the most first."""
     of_head = gates[gates["part"] == "head"].sort_values("median", ascending=False, kind="stable").head(8)
     return ", ".join(f"{line.site} {line.median:.2g}" for line in of_head.itertuples())
 
 
-def _print(bundle: Bundle, found: Patient, out: Path) -> None:
+def _print(bundle: Bundle, found: Explained, out: Path) -> None:
     from fusekit.cli.console import warn_synthetic
 
     console = Terminal()
-    if bundle.provenance.get("synthetic"):
+    if found.synthetic:
         warn_synthetic(console)
     names = bundle.classes or bundle.target.columns
     said = ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found.predicted.values(), strict=True))
-    console.print(f"{_of(found).removeprefix('the ')}: {said}{'.' * bool(found.meaning.note)}{found.meaning.note}")
+    console.print(f"{found.what.removeprefix('the ')}: {said}{'.' * bool(found.meaning.note)}{found.meaning.note}")
     if found.weights is not None:
         first = found.weights.sort_values("weight", ascending=False, kind="stable").head(3)
         heaviest = ", ".join(f"{line.slice} ({line.weight:.0%})" for line in first.itertuples())

@@ -138,6 +138,13 @@ class Cohort:
         return self.scans.groupby("subject")["label"].first().sort_index()
 
     @property
+    def counts(self) -> pd.DataFrame:
+        """Subjects and scans of each class, or of each other part of the target, and last of ``all``."""
+        parts = {name: self.scans[own] for name, own in self.target.parts(self.scans["label"]).items()}
+        rows = [(own["subject"].nunique(), len(own)) for own in (*parts.values(), self.scans)]
+        return pd.DataFrame(rows, index=[*parts, "all"], columns=["subjects", "scans"])
+
+    @property
     def present(self) -> pd.DataFrame:
         """Which scans have an image, and which a table: columns image and table, bool."""
         return present_in(self.scans, self.clinical)

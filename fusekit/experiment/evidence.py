@@ -13,9 +13,10 @@ from fusekit.data.own.task import name_of
 from fusekit.data.target import target_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
+from fusekit.evaluation.shown import title_of
 from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
-from fusekit.extension import catalog
+from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
@@ -39,9 +40,7 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
     _refuse_other_folds(runs)
     arms = _arms(runs)
     task = runs[0].manifest["task"]
-    known = catalog().metrics
-    names = list(dict.fromkeys(name for run in runs for name in run.metrics["metric"]))
-    titles = {name: known.get(name)().title if name in known.names() else name for name in names}
+    titles = {name: title_of(name) for run in runs for name in run.scores["metric"]}
     base = Evidence(
         task=name_of(str(task["name"])),
         title=str(task["title"]),
@@ -160,7 +159,7 @@ def _scores(arms: Iterable[Arm]) -> pd.DataFrame:
     """Means over seeds of values and limits, with the standard deviation of the values."""
     parts = []
     for arm in arms:
-        seeds = pd.concat([run.metrics.assign(seed=run.seed) for run in arm.runs])
+        seeds = pd.concat([run.scores.assign(seed=run.seed) for run in arm.runs])
         numbers = ["value", "low", "high"]
         seeds[numbers] = seeds[numbers].astype(float)  # null is undefined
         joined = seeds.groupby(["level", "metric"], sort=False).agg(
@@ -209,3 +208,15 @@ def write_report(evidence: Evidence, out: Path) -> Path:
     except OSError as error:
         raise DataError(f"{error.filename or out}: {error.strerror}; the report cannot be written there.") from error
     return target
+
+
+def report_of(run: Run) -> Path:
+    """``Run.report``: the page of one run, in its folder."""
+    return write_report(gather_evidence([run], run.folder), run.folder)
+
+
+def roc_of(run: Run) -> Picture:
+    """``Run.plot_roc``."""
+    from fusekit.report.notebook import plot_roc
+
+    return plot_roc(gather_evidence([run]))

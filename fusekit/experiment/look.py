@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Cohort, SlicePolicy, build_store
+from fusekit.data import Cohort, SlicePolicy, Task, build_store
 from fusekit.errors import DataError, OptionError
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.parts import open_task
@@ -39,7 +39,7 @@ class Look:
 def look(
     task: str,
     *,
-    subjects: Sequence[str] = (),
+    subjects: str | Sequence[str] = (),
     count: int = 8,
     slices: int = 5,
     progress: Progress | None = None,
@@ -51,8 +51,8 @@ def look(
 
     Args:
         task: its name, or a TOML.
-        subjects: whose scans, all of them; empty: ``count`` subjects, as many of each class as of the others, drawn by
-            ``seed``, a scan of each.
+        subjects: whose scans, all of them: ids, or one as text; empty: ``count`` subjects, as many of each class as of
+            the others, drawn by ``seed``, a scan of each.
         slices: of a scan, at most, evenly spread.
         settings: as for ``fusekit.run``: data, options, image_size, seed.
 
@@ -60,13 +60,26 @@ def look(
         OptionError: a number is below 1.
         DataError: the cohort cannot be read, a subject is not in it, or no scan has an image.
     """
-    for name, number in {"count": count, "slices": slices}.items():
-        if number < 1:
-            raise OptionError(f"--{name} takes 1 or more, not {number}.")
+    _refuse_below_one(count=count, slices=slices)
     progress = progress or Bars()
     config = Settings.of({"task": task, **settings})
     opened = open_task(config.task, config.options)
     cohort = read_cohort(config, opened, progress)
+    return contact(config, opened, cohort, subjects, count, slices, progress)
+
+
+def contact(
+    config: Settings,
+    opened: Task,
+    cohort: Cohort,
+    subjects: str | Sequence[str],
+    count: int,
+    slices: int,
+    progress: Progress,
+) -> Look:
+    """``look`` at a cohort that was read."""
+    _refuse_below_one(count=count, slices=slices)
+    subjects = (subjects,) if isinstance(subjects, str) else subjects
     policy = _decided(config.slice_policy(opened), cohort)
     scans = _chosen(cohort, subjects, count, config.seed)
     outlined = scans["mask"].notna() if policy.mask == "choose" and "mask" in scans else pd.Series(False, scans.index)
@@ -88,6 +101,12 @@ def look(
     strips = tuple(found[scan] for scan in scans.index)
     caption, synthetic = _caption(policy, config.image_size, bool(outlined.any())), config.data is None
     return Look(contact_sheet(strips, channels, caption=caption, synthetic=synthetic), strips, cohort, synthetic)
+
+
+def _refuse_below_one(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise OptionError(f"--{name} takes 1 or more, not {number}.")
 
 
 def _decided(policy: SlicePolicy, cohort: Cohort) -> SlicePolicy:

@@ -48,6 +48,7 @@ class Patient(NamedTuple):
     weights: pd.DataFrame | None = None  # slice, weight: of all slices, where the model joins them
     #: What injector and head weigh: part, site, stage, channels, low, median, high; None if they weigh nothing.
     gates: pd.DataFrame | None = None
+    synthetic: bool = False  # whether the model knows a synthetic cohort only
 
 
 def explain_patient(
@@ -132,6 +133,7 @@ def explain_patient(
         answer_maps=np.concatenate(maps) if maps else None,
         weights=weights,
         gates=gates,
+        synthetic=bool(bundle.provenance.get("synthetic")),
     )
 
 

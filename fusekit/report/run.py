@@ -16,8 +16,11 @@ from fusekit.bundle.load import load
 from fusekit.data.own.task import name_of
 from fusekit.data.target import Classes, Target, target_of
 from fusekit.disk import SEAL, Schema, read_json, read_written
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.evaluation import Rule
+from fusekit.evaluation.shown import in_a_line, scores_html
+from fusekit.extension.above import above
+from fusekit.report.drawing.picture import Picture
 from fusekit.report.records import Manifest, Metrics
 
 #: Whether conformal sets and intervals hold the truth.
@@ -67,11 +70,23 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Run:
-    """A run folder, its tables as DataFrames."""
+    """A run folder, its tables as DataFrames.
+
+    Args:
+        folder: its path, as text or ``Path``; what lies in it is read when it is asked for.
+
+    Raises:
+        OptionError: ``folder`` is no path.
+    """
 
     folder: Path
+
+    def __init__(self, folder: str | Path):
+        if not isinstance(folder, str | Path):
+            raise OptionError(f"Run takes the path of a run folder, not {folder!r}.")
+        object.__setattr__(self, "folder", Path(folder))
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -79,9 +94,14 @@ class Run:
         return dict(read_json(self._file("manifest.json"), Manifest))
 
     @cached_property
-    def metrics(self) -> pd.DataFrame:
+    def scores(self) -> pd.DataFrame:
         """One row per level (slice, subject) and metric: value, low, high, rows, subjects."""
         return pd.DataFrame(read_json(self._file("metrics.json"), Metrics)["scores"])
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """As ``scores``, by the name that they had in version 0.1."""
+        return self.scores
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -152,10 +172,38 @@ class Run:
         """Whether the numbers come from a synthetic cohort and say nothing about patients."""
         return bool(self.manifest["synthetic"])
 
+    def plot_roc(self) -> Picture:
+        """Draw the report's ROC curves, which a notebook shows.
+
+        Raises:
+            OptionError: no classes are predicted.
+            DataError: the run is not finished.
+        """
+        drawn: Picture = above("Run.plot_roc")(self)
+        return drawn
+
+    def report(self) -> Path:
+        """Write ``report.html`` into the run's folder, unless it is there and still true; return its path.
+
+        Raises:
+            DataError: the run is not finished, or the folder cannot be written.
+        """
+        page: Path = above("Run.report")(self)
+        return page
+
+    def __repr__(self) -> str:
+        try:
+            return in_a_line("Run", [str(self.folder), *self._names()], self.scores, self.synthetic)
+        except DataError:
+            return f"Run({self.folder}: not a finished run)"
+
     def _repr_html_(self) -> str:
-        kind = "SYNTHETIC cohort" if self.synthetic else "cohort"
-        title = f"{name_of(self.manifest['config']['task'])}, {self.manifest['arm']}, {kind}"
-        return f"<p><b>{title}</b> in <code>{self.folder}</code></p>{self.metrics.to_html(index=False)}"
+        return scores_html(f"{' · '.join(self._names())} · {self.folder}", self.scores, self.synthetic)
+
+    def _names(self) -> list[str]:
+        """Of task and arm."""
+        config = self.manifest.get("config", {})
+        return [name_of(str(config.get("task", ""))), str(self.manifest.get("arm") or config.get("fusion", ""))]
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if the run has none."""

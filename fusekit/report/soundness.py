@@ -95,7 +95,7 @@ def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list
 
 
 def _refuse_scores(run: Run) -> None:
-    path, scores = run.folder / "metrics.json", run.metrics
+    path, scores = run.folder / "metrics.json", run.scores
     if scores.empty:
         raise DataError(f"{path} has no scores.")
     known = catalog().metrics

@@ -29,7 +29,7 @@ def final_scores(run: Run) -> dict[str, float]:
     """Every defined score with the limits of its 95 % interval: ``subject/auc``, ``subject/auc-low``, ``…-high``."""
     return {
         f"{row['level']}/{row['metric']}{suffix}": float(value)
-        for row in run.metrics.to_dict("records")
+        for row in run.scores.to_dict("records")
         for suffix, value in (("", row["value"]), ("-low", row["low"]), ("-high", row["high"]))
         if pd.notna(value)  # a score that is undefined on these predictions
     }

@@ -32,9 +32,9 @@ def test_everything_typed_reaches_the_comparison(
     given = {name: value for name, value in asked.items() if value is not None}
     assert given == {
         "task": "adni-ad",
-        "fusions": ["image-only", "rbca"],
-        "baselines": ["logistic"],
-        "late_fusion": ["mean", "stacked"],
+        "fusions": "image-only,rbca",
+        "baselines": "logistic",
+        "late_fusion": "mean,stacked",
         "seeds": 3,
         "jobs": 2,
         "launcher": "local",

@@ -35,6 +35,11 @@ def test_a_sound_cohort_passes_and_knows_its_subjects() -> None:
     cohort = _cohort()
     cohort.check()
     assert cohort.subjects.to_dict() == {"p": 0, "q": 1}
+    assert cohort.counts.to_dict("index") == {
+        "CN": {"subjects": 1, "scans": 1},
+        "AD": {"subjects": 1, "scans": 2},
+        "all": {"subjects": 2, "scans": 3},
+    }
 
 
 def test_a_finding_counts_its_items() -> None:

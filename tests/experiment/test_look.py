@@ -71,6 +71,7 @@ def test_classes_are_drawn_in_turn_and_slices_are_those_of_a_training(toml: Path
 
 def test_the_edge_of_a_mask_is_where_the_mask_is(toml: Path) -> None:
     with_mask, without = look(toml, subjects=("p01", "p02")).strips
+    assert [strip.subject for strip in look(toml, subjects="p01").strips] == ["p01"]
     assert without.outlines is None
     assert with_mask.outlines is not None
     assert with_mask.outlines.any(axis=(1, 2)).tolist() == [False, False, True, False, False]

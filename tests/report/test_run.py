@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 from fusekit.report.run import Run
+from tests.fake_runs import fake_runs
 
 
 def test_a_folder_that_is_no_run_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a finished run: it has no predictions\.csv"):
         _ = Run(tmp_path).predictions
+
+
+def test_a_run_is_opened_by_text_or_path_and_by_nothing_else(tmp_path: Path) -> None:
+    assert Run(str(tmp_path)) == Run(tmp_path)
+    assert Run(str(tmp_path)).folder == tmp_path
+    with pytest.raises(OptionError, match=r"Run takes the path of a run folder, not \['runs/first'\]"):
+        Run(["runs/first"])  # type: ignore[arg-type]
 
 
 def test_groups_are_text_and_numbers_are_those_that_the_manifest_names(tmp_path: Path) -> None:
@@ -56,3 +65,29 @@ def test_a_rule_that_cannot_call_is_refused_with_its_file(
     (tmp_path / "predictions.csv").write_text("row,subject,scan,slice,fold,label,p_0,p_1\n0,a,a,0,0,1,0.5,0.5\n")
     with pytest.raises(DataError, match=rf"manifest\.json: .*{message}"):
         _ = Run(tmp_path).rule
+
+
+def test_a_run_shows_itself_in_a_line_and_as_a_table(tmp_path: Path, small_run: Run) -> None:
+    auc = small_run.scores.query("level == 'subject' and metric == 'auc'").iloc[0]
+    said = f"adni-ad, rbca, {auc['subjects']} subjects, AUC {auc['value']:.2f} ["
+    assert repr(small_run).startswith(f"Run({small_run.folder}: {said}")
+    assert repr(small_run).endswith("], SYNTHETIC)")
+    assert repr(Run(tmp_path)) == f"Run({tmp_path}: not a finished run)"
+    assert f"<td>{auc['value']:.3f} [" in small_run._repr_html_()
+    pd.testing.assert_frame_equal(small_run.metrics, small_run.scores)
+
+
+def test_a_run_draws_its_roc_and_writes_its_report(tmp_path: Path) -> None:
+    (folder,) = fake_runs(tmp_path, arms=("rbca",), ablations=False)
+    run = Run(folder)
+    drawn = run.plot_roc()
+    assert drawn.name == "roc"
+    assert "SYNTHETIC" in drawn._repr_svg_()
+    assert drawn._repr_png_().startswith(b"\x89PNG")
+    area = run.scores.query("level == 'subject' and metric == 'auc'")["value"].item()
+    assert drawn.table["AUC"].unique() == pytest.approx([area])
+    page = run.report()
+    assert page == folder / "report.html"
+    assert (folder / "figures" / "roc.svg").read_text() == drawn.svg  # the report's own
+    before = page.stat().st_mtime_ns
+    assert run.report().stat().st_mtime_ns == before

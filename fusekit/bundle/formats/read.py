@@ -26,7 +26,7 @@ from fusekit.bundle.formats.current import (
 from fusekit.bundle.formats.old import Format1, Format2, Format3
 from fusekit.bundle.formats.parts import DESCRIPTION
 from fusekit.disk import DIGEST, OPEN, read_json, signed
-from fusekit.errors import DataError
+from fusekit.errors import DataError, OptionError
 
 Network: TypeAlias = Format1 | Format2 | Format3 | Format4 | Format8 | Format11 | Format14
 Classical: TypeAlias = Format5 | Format9 | Format12 | Format15
@@ -59,7 +59,9 @@ class _Head(TypedDict):
 
 
 def bundle_folder(folder: str | Path) -> Path:
-    """Find the bundle where a run folder was given; anything else is itself."""
+    """Find the bundle where a run folder was given; anything else is itself. OptionError if it is no path."""
+    if not isinstance(folder, str | Path):
+        raise OptionError(f"a bundle is given by the path of its folder, or of its run's, not by {folder!r}.")
     folder = Path(folder)
     inside = folder / "bundle"
     return inside if not (folder / DESCRIPTION).is_file() and (inside / DESCRIPTION).is_file() else folder

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
+import pandas as pd
+
 from fusekit.data import Finding
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
@@ -20,7 +22,7 @@ from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.working_folder import begin, identity_of, record_of, refuse_other_data, take_over
-from fusekit.experiment.setup.arms import LAUNCHER, arms_of, named
+from fusekit.experiment.setup.arms import LAUNCHER, arms_of, listed, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.plan import Plan
@@ -28,14 +30,16 @@ from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
 from fusekit.extension import read_options, suggest
 from fusekit.progress import Bars, Progress
+from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
+from fusekit.report.notebook import comparison_html, comparison_line, plot_roc
 from fusekit.report.run import Run
 
 #: What a comparison folder holds; in ``WORK`` are the files and logs of jobs.
 RECORD, RUNS, WORK, JOBS = "comparison.json", "runs", "unfinished", "jobs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A finished comparison.
 
@@ -49,13 +53,37 @@ class Comparison:
     runs: tuple[Run, ...]
     evidence: Evidence
 
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per arm, level and metric: value, low, high, spread (over seeds), seeds, rows, subjects."""
+        return self.evidence.scores
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """One row per pair of arms and measure: difference, low, high, p, p_holm, sentence, and more."""
+        return self.evidence.pairs
+
+    def plot_roc(self) -> Picture:
+        """Draw the report's ROC curves of all arms, which a notebook shows; OptionError where there are no classes."""
+        return plot_roc(self.evidence)
+
+    def report(self) -> Path:
+        """Write ``report.html``, unless it is there and still true; return its path."""
+        return write_report(self.evidence, self.folder)
+
+    def __repr__(self) -> str:
+        return comparison_line(self.evidence, self.folder)
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.evidence)
+
 
 def compare(
     task: str | None = None,
     *,
-    fusions: Sequence[str] = (),
-    baselines: Sequence[str] = (),
-    late_fusion: Sequence[str] = (),
+    fusions: str | Sequence[str] = (),
+    baselines: str | Sequence[str] = (),
+    late_fusion: str | Sequence[str] = (),
     seeds: int = 1,
     jobs: int | None = None,
     launcher: str = "local",
@@ -69,7 +97,7 @@ def compare(
 
     Args:
         task: name of the task, or the path of the TOML of your own data.
-        fusions, baselines: the arms.
+        fusions, baselines: the arms: ``["concat", "rbca"]`` or ``"concat,rbca"``.
         late_fusion: further arms that join the predictions of the first arm that reads the image alone and the first
             that reads the table alone: ``"mean"``, and ``"stacked"``, by a logistic regression that is fitted on the
             subjects set aside.
@@ -91,7 +119,7 @@ def compare(
     of_launcher = {**file["options"].pop(LAUNCHER, {}), **given["options"].pop(LAUNCHER, {})}
     if of_launcher and launcher == "local":
         raise OptionError(f"-o {LAUNCHER}.… is for --launcher slurm, which is not given.")
-    arms = arms_of(file, given, fusions, baselines)
+    arms, late_fusion = arms_of(file, given, fusions, baselines), listed("late_fusion", late_fusion)
     joined = sources_of(arms, late_fusion)
     first = next(iter(arms.values()))
     if first.devices * first.nodes > 1:

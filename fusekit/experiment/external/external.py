@@ -34,6 +34,7 @@ from fusekit.experiment.run.working_folder import folder_for
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Sides
 from fusekit.extension import catalog
+from fusekit.extension.options import convert
 from fusekit.models.memory_format import torch_device
 from fusekit.progress import Bars, Progress
 from fusekit.report.figures.shift import external_pictures
@@ -68,7 +69,7 @@ def evaluate(
     data: str | Path | None = None,
     out: str | Path | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    allow: Sequence[str] = (),
+    allow: str | Sequence[str] = (),
     recalibrate: str = "none",
     device: str | None = None,
     progress: Progress | None = None,
@@ -94,7 +95,8 @@ def evaluate(
     Raises:
         FusekitError: what the user can put right; nothing is left half-written.
     """
-    asked = ask(bundle, task, data, options or {}, tuple(allow), recalibrate, device)
+    allowed = convert("allow", tuple[str, ...], allow)
+    asked = ask(bundle, task, data, options or {}, allowed, recalibrate, device)
     target = folder_for(out, "external", asked.config.task_name, asked.arm)
     with new_folder(target) as partial:
         _evaluate(asked, partial, progress or Bars())

@@ -10,6 +10,7 @@ from fusekit.experiment.setup.given import merge
 from fusekit.experiment.setup.parts import options_of, parts_of
 from fusekit.experiment.setup.settings import VALIDATION, Settings, check_names, plain_values
 from fusekit.extension import MODEL_PARTS, suggest
+from fusekit.extension.options import convert
 
 #: Defaults of a comparison: every subject is tested, and temperatures can be fitted.
 ALWAYS: Mapping[str, Any] = {"folds": 5, "validation": VALIDATION}
@@ -21,7 +22,7 @@ OWN = ("training", "objective", "augment", *DIFFERENT)
 
 
 def arms_of(
-    file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
+    file: Mapping[str, Any], given: Mapping[str, Any], fusions: str | Sequence[str], baselines: str | Sequence[str]
 ) -> dict[str, Settings]:
     """Arm -> its settings, alike in all but options of parts; ``given`` wins over ``file``. An error names its arm."""
     asked = check_arms(file, given, fusions, baselines)
@@ -33,14 +34,15 @@ def arms_of(
 
 
 def check_arms(
-    file: Mapping[str, Any], given: Mapping[str, Any], fusions: Sequence[str], baselines: Sequence[str]
+    file: Mapping[str, Any], given: Mapping[str, Any], fusions: str | Sequence[str], baselines: str | Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Arm -> its settings as given, every name looked up without torch; otherwise as ``arms_of``.
 
     An option of ``ARM:part`` is for that arm. One of a part alone is for every arm that has the part, each of which
     must take it; one of a file, which may have been written for one arm, is for every arm that takes it.
     """
-    names = [*fusions, *baselines]
+    baselines = listed("baselines", baselines)
+    names = [*listed("fusions", fusions), *baselines]
     if len(names) < 2:
         raise OptionError("a comparison needs two arms or more: --fusion image-only,concat --baseline logistic.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -63,6 +65,12 @@ def check_arms(
         with named(name):
             check_names(arms[name])
     return arms
+
+
+def listed(name: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names from text with commas between them, or from a sequence of text; OptionError if it is neither."""
+    found: tuple[str, ...] = convert(name, tuple[str, ...], given)
+    return tuple(one.strip() for one in found if one.strip())
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def blank(width: float, height: float, title: str = "") -> Figure:
     return figure
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """One drawing."""
 
@@ -98,6 +98,15 @@ class Picture:
     svg: str  # one ``<svg>`` element, for an HTML page that has others, or for a file
     png: bytes  # the same at 130 dpi
     table: pd.DataFrame  # the numbers that are drawn
+
+    def __repr__(self) -> str:
+        return f"Picture({self.name}: {self.caption})"
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_png_(self) -> bytes:
+        return self.png
 
     def save(self, folder: Path) -> None:
         """Write NAME.svg, NAME.png and NAME.csv into a folder, which is made if it does not exist."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from io import StringIO
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fusekit.bundle.bundle import Bundle
+from fusekit.bundle.patients import one_patient
+from fusekit.errors import OptionError
+from fusekit.explain.patient import Patient, explain_patient, parse_asked
+from fusekit.extension.options import convert
 from fusekit.report.drawing.channels import panels_of
 from fusekit.report.drawing.palette import BLUE, GREY, ORANGE
 from fusekit.report.drawing.picture import Axes, SubFigure, blank, plain_text
@@ -17,16 +23,77 @@ from fusekit.report.explanations.maps import edges
 from fusekit.report.formatting import records
 from fusekit.terminal import visible
 
-if TYPE_CHECKING:
-    from fusekit.explain.patient import Patient
-
 #: Values shown as bars.
 BARS = 10
 
 
+class Explained(Patient):
+    """One patient explained, with a picture that a notebook shows."""
+
+    __slots__ = ()
+
+    @property
+    def title(self) -> str:
+        """What is predicted of what, and whether the model knows a synthetic cohort only."""
+        synthetic = " · model of a SYNTHETIC cohort" if self.synthetic else ""
+        return f"{self.meaning.said(self.predicted, 3)} for {self.what}{synthetic}"
+
+    @property
+    def what(self) -> str:
+        """What the prediction is of."""
+        return "the scan" if self.slice is None or self.weights is not None else f"slice {self.slice}"
+
+    def save(self, path: Path) -> None:
+        """Write the picture as ``path``.png and ``path``.svg."""
+        svg, png = _drawn(self)
+        path.with_suffix(".svg").write_text(svg, encoding="utf-8")
+        path.with_suffix(".png").write_bytes(png)
+
+    def __repr__(self) -> str:
+        return f"Explained({self.title})"
+
+    def _repr_png_(self) -> bytes:
+        return _drawn(self)[1]
+
+
+def explain(
+    bundle: Bundle,
+    image: Any = None,
+    clinical: Any = None,
+    mask: str | Path | None = None,
+    what_if: str | Sequence[str] | Mapping[str, Any] = (),
+    of: str | None = None,
+    allow_out_of_range: bool = False,
+) -> Explained:
+    """Explain one patient: ``Bundle.explain``, which says what the arguments are."""
+    if image is None and clinical is None:
+        raise OptionError("give a patient: image and clinical.")
+    return Explained(
+        *explain_patient(
+            bundle,
+            one_patient(image, clinical, mask),
+            parse_asked(_pairs(what_if), bundle),
+            asked_class=of,
+            source=str(clinical) if isinstance(clinical, str | Path) else "the patient",
+            allow_out_of_range=allow_out_of_range,
+        )
+    )
+
+
+def _pairs(what_if: str | Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """As the command line has them: ``COLUMN=VALUE``, or ``COLUMN``."""
+    if not isinstance(what_if, Mapping):
+        return [what_if] if isinstance(what_if, str) else list(convert("what_if", tuple[str, ...], what_if))
+    pairs = []
+    for column, given in what_if.items():
+        values = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+        pairs += [f"{column}={value}" for value in values] or [str(column)]
+    return pairs
+
+
 @plain_text({"svg.fonttype": "none", "svg.hashsalt": "fusekit"})  # text stays text, and nothing is left to chance
-def patient_figure(path: Path, title: str, found: Patient) -> None:
-    """Draw a patient as ``path``.png and ``path``.svg; the title says so if the model knows a synthetic cohort only."""
+def _drawn(found: Explained) -> tuple[str, bytes]:
+    """The picture as SVG and PNG."""
     asked = [] if found.answers is None else [part for _, part in found.answers.groupby("column", sort=False)]
     shown = None if found.gates is None else _shown(found.gates)
     heights = [
@@ -36,7 +103,7 @@ def patient_figure(path: Path, title: str, found: Patient) -> None:
         *([] if shown is None else [0.4 + 0.12 * len(shown)]),
     ]
     figure = blank(11, sum(heights) * 1.45 + 0.5)
-    figure.suptitle(title, fontsize=12, fontweight="bold")
+    figure.suptitle(found.title, fontsize=12, fontweight="bold")
     if found.meaning.note:
         figure.supxlabel(found.meaning.note.strip(), fontsize=8)
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -65,10 +132,10 @@ def patient_figure(path: Path, title: str, found: Patient) -> None:
         _weights(rows[1 + len(asked)].subplots(), found.weights, found.slice)
     if shown is not None:
         _gates(rows[-1].subplots(), shown)
-    svg = StringIO()
+    svg, png = StringIO(), BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
-    path.with_suffix(".svg").write_text(visible(svg.getvalue()), encoding="utf-8")  # XML has no control characters
-    figure.savefig(path.with_suffix(".png"), dpi=130)
+    figure.savefig(png, format="png", dpi=130)
+    return visible(svg.getvalue()), png.getvalue()  # XML has no control characters
 
 
 def _says(axes: Axes, text: str) -> None:

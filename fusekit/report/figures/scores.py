@@ -26,7 +26,7 @@ def scores(evidence: Evidence) -> Iterator[Picture]:
     drawn = {name: title for name, title in evidence.metrics.items() if (table["metric"] == name).any()}
     table = table[table["metric"].isin(list(drawn))]
     arms, several = table["arm"].unique().tolist(), len(evidence.seeds) > 1
-    runs = pd.concat([run.metrics.assign(arm=arm.name) for arm in evidence.arms for run in arm.runs])
+    runs = pd.concat([run.scores.assign(arm=arm.name) for arm in evidence.arms for run in arm.runs])
 
     def paint(figure: Figure) -> None:
         for name, axes in arm_panels(figure, list(drawn), sharex=False).items():

@@ -73,6 +73,15 @@ def test_an_arm_is_named_where_a_value_does_not_fit_and_where_it_is_unknown() ->
         arms_of({}, given, ("rbca", "concta"), ())
 
 
+def test_arms_are_listed_as_the_command_line_lists_them_or_one_by_one() -> None:
+    given = {"task": "adni-ad"}
+    assert list(check_arms({}, given, "concat, rbca,", "logistic")) == ["concat", "rbca", "logistic"]
+    assert check_arms({}, given, "concat,rbca", ()) == check_arms({}, given, ["concat", "rbca"], ())
+    for wrong in (5, [1, 2], Path("concat")):
+        with pytest.raises(OptionError, match=r"^fusions takes texts separated by commas, not "):
+            check_arms({}, given, wrong, ())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "written",
     [

@@ -1,0 +1,74 @@
+"""Table 1: what subjects are like, group by group, with each column's gaps and how far the groups are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fusekit.data import Cohort, Column
+
+#: Categories of a column that have a row each, the most frequent; the others share one.
+CATEGORIES = 10
+OTHERS = "other"
+
+
+def table_one(cohort: Cohort) -> pd.DataFrame:
+    """Describe the clinical columns by what the target's groups are: classes, thirds of a number, event or not.
+
+    A subject counts once, with the values of the first scan.
+
+    Returns:
+        Text, one row per number (mean and standard deviation) and per category (subjects and share), after one of how
+        many subjects there are; columns ``all``, each group, ``missing`` (subjects without a value) and, between two
+        groups, ``SMD``: the absolute standardised mean difference, by the mean of the two variances (Austin 2009). Of
+        a category it is that of its share.
+    """
+    first = cohort.scans.drop_duplicates("subject")
+    values = cohort.clinical.loc[first.index]
+    numbers, names = cohort.target.groups(first["label"])
+    sides = [np.ones(len(first), dtype=bool), *(numbers == k for k in range(len(names)))]
+    columns = ["all", *names, "missing", *["SMD"] * (len(names) == 2)]
+    rows = [("subjects", [*(f"{side.sum():,}" for side in sides), "", *[""] * (len(names) == 2)])]
+    for column in cohort.columns:
+        rows += _number(column, values, sides) if column.kind == "number" else _category(column, values, sides)
+    index = pd.Index([name for name, _ in rows], name="")
+    return pd.DataFrame([cells for _, cells in rows], index=index, columns=columns)
+
+
+def _number(column: Column, values: pd.DataFrame, sides: Sequence[np.ndarray]) -> Iterator[tuple[str, list[str]]]:
+    own = values[column.name].astype(float)
+    known = [own[side].dropna() for side in sides]
+    cells = [f"{part.mean():.3g} ({part.std():.2g})" if len(part) > 1 else "" for part in known]
+    unit = f", {column.unit}" if column.unit else ""
+    apart = _apart([float(part.mean()) for part in known[1:]], [float(part.var()) for part in known[1:]])
+    yield f"{column.name}{unit}, mean (SD)", [*cells, str(int(own.isna().sum())), *apart]
+
+
+def _category(column: Column, values: pd.DataFrame, sides: Sequence[np.ndarray]) -> Iterator[tuple[str, list[str]]]:
+    own = values[column.name].dropna().astype(str)
+    there = own.value_counts().index.tolist()
+    if len(there) > CATEGORIES:
+        own = own.where(own.isin(there[: CATEGORIES - 1]), OTHERS)
+        there = [*there[: CATEGORIES - 1], OTHERS]
+    known = [own[own.index.isin(values.index[side])] for side in sides]
+    missing = str(int(values[column.name].isna().sum()))
+    for name in there:
+        shares = [float((part == name).mean()) if len(part) else np.nan for part in known]
+        cells = [
+            f"{(part == name).sum():,} ({share:.0%})" if len(part) else ""
+            for part, share in zip(known, shares, strict=True)
+        ]
+        apart = _apart(shares[1:], [share * (1 - share) for share in shares[1:]])
+        yield f"{column.name} = {name}, n (%)", [*cells, missing, *apart]
+
+
+def _apart(means: Sequence[float], variances: Sequence[float]) -> list[str]:
+    """The standardised difference of two groups, as text; nothing of one group or of more than two."""
+    if len(means) != 2:
+        return []
+    difference, spread = abs(means[0] - means[1]), float(np.sqrt(np.mean(variances)))
+    if not np.isfinite(difference) or not np.isfinite(spread) or spread == 0:
+        return [""]
+    return [f"{difference / spread:.2f}"]
