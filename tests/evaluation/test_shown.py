@@ -40,7 +40,7 @@ def test_the_table_has_a_column_per_level_and_text_that_is_no_html() -> None:
 
 
 def test_long_texts_are_shown_whole() -> None:
-    text = "a sentence of more than fifty letters, " * 3
+    text = ("a sentence of more than fifty letters, " * 3).strip()
     assert text in table_html(pd.DataFrame({"what": [text]}), index=False)
 
 
