@@ -17,8 +17,8 @@ help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 demo: .venv/installed  ## Install, then compare fusions on a synthetic cohort
-	$(BIN)/fusekit compare adni-ad --fusion image-only,rbca,table-first --baseline gbdt --folds 1 --validation 0 \
-		--explain none --precision auto -o training.steps=500 --jobs 2 --out runs/demo
+	$(BIN)/fusekit compare adni-ad --fusion image-only,rbca,table-first --baseline gbdt --folds 2 --validation 0 \
+		--explain none --precision auto -o training.steps=250 --jobs 2 --out runs/demo
 
 test: .venv/installed-dev lint types docs  ## Install, then ruff, mypy, the docs build and every test but the slow
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
