@@ -50,7 +50,7 @@ def subject_table(subjects: int = 60, folds: int = 3, classes: int = 2, strength
 
 def run_of(**known: Any) -> Any:
     """A run of seed 0 that knows some tables."""
-    return SimpleNamespace(**{"seed": 0, "rule": Rule(), "history": NOTHING, "metrics": NOTHING, **known})
+    return SimpleNamespace(**{"seed": 0, "rule": Rule(), "history": NOTHING, "scores": NOTHING, **known})
 
 
 def evidence_of(

@@ -29,7 +29,7 @@ def given(seeds: int, **rest: Any) -> Evidence:
 
     def runs(arm: str) -> list[Any]:
         aucs = [pd.DataFrame({"level": ["subject"], "metric": "auc", "value": 0.5 + 0.01 * s}) for s in range(seeds)]
-        return [run_of(seed=seed, metrics=metrics) for seed, metrics in enumerate(aucs)]
+        return [run_of(seed=seed, scores=own) for seed, own in enumerate(aucs)]
 
     arms = {arm: runs(arm) for arm in "abc"}
     return evidence_of(arms, metrics=METRICS, scores=TABLE.assign(level="subject"), **rest)
