@@ -73,13 +73,14 @@ def cross_fit(
     fold = inner_folds(strata, subjects, folds, seed)
     if fold is None:
         count = of_subject.value_counts()
+        part = "of every class, and class" if target.classes else "in every part that folds are balanced by, and part"
         raise DataError(
-            f"cross-fitting needs two training subjects of every class, and class {count.idxmin()} has "
-            f"{count.min()}. Add subjects, or leave out what is built on a baseline's predictions."
+            f"cross-fitting needs two training subjects {part} {count.idxmin()} has {count.min()}. Add subjects, or "
+            "leave out what is built on a baseline's predictions."
         )
     found = np.zeros((len(labels), len(target.columns)))
     importance: dict[str, pd.Series] = {}
-    scans = _Scans(values, labels, subjects, images, target)
+    scans = _Scans(values, labels, subjects, subject_weights(subjects), images, target)
     for held in range(fold.max() + 1):
         tested = fold == held
         part = scans.some(tested)
@@ -104,6 +105,7 @@ class _Scans(NamedTuple):
     table: pd.DataFrame
     labels: np.ndarray
     subjects: np.ndarray
+    weights: np.ndarray  # so that subjects count alike
     images: Sequence[np.ndarray] | None
     target: Target
 
@@ -111,7 +113,8 @@ class _Scans(NamedTuple):
         """Those for which ``which`` (n,) is true; their images are not read yet."""
         rows, images = np.flatnonzero(which), self.images
         shown = None if images is None else ReadLater(lambda number: images[int(rows[number])], len(rows))
-        return _Scans(self.table.iloc[rows], self.labels[rows], self.subjects[rows], shown, self.target)
+        own = (self.labels[rows], self.subjects[rows], self.weights[rows])  # no subject is in two parts
+        return _Scans(self.table.iloc[rows], *own, shown, self.target)
 
     def predicted(self, fit: _Fit, values: pd.DataFrame, copies: int) -> np.ndarray:
         """Answers (copies * n, A) about so many copies of the scans, with other values."""
@@ -123,7 +126,7 @@ class _Scans(NamedTuple):
 
     def surprise(self, answers: np.ndarray) -> float:
         """Mean over subjects of what answers (n, A) miss the labels by."""
-        return float(np.average(self.target.surprise(self.labels, answers), weights=subject_weights(self.subjects)))
+        return float(np.average(self.target.surprise(self.labels, answers), weights=self.weights))
 
 
 def _fitted(make: Callable[[], Baseline], scans: _Scans, columns: Sequence[Column], seed: int) -> _Fit:

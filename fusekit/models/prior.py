@@ -33,11 +33,19 @@ class Prior(nn.Module):
 
 @torch.no_grad()
 def start(prior: Prior, head: nn.Module, weight: float, uninformed: Tensor) -> None:
-    """Set the weight that a prior starts at, and let a silent head say the rest of what is said of everyone (W,)."""
-    prior.weight.fill_(weight)
+    """Set the weight that a prior starts at, and let a silent head say the rest of what is said of everyone (W,).
+
+    A head that cannot, as its last layer has no bias of that shape or it ends otherwise, leaves it to the prior: where
+    there is something to say of everyone, the prior starts at 1.
+    """
+    rest = (1 - weight) * uninformed
     layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
-    if layers and layers[-1].bias is not None and layers[-1].bias.shape == uninformed.shape:
-        layers[-1].bias.copy_((1 - weight) * uninformed)
+    bias = layers[-1].bias if layers and not hasattr(head, "start_at_zero") else None
+    if bias is not None and bias.shape == rest.shape:
+        bias.copy_(rest)
+    elif rest.any():
+        weight = 1.0
+    prior.weight.fill_(weight)
 
 
 def silence(head: nn.Module, name: str) -> None:

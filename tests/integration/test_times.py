@@ -158,7 +158,7 @@ def test_what_a_network_looks_at_is_explained_as_a_log_hazard(
 def test_what_the_values_add_to_cox_are_log_hazard_ratios(
     cox: Run, toml: Path, tmp_path: Path, command_line: CommandLine
 ) -> None:
-    """Proportional hazards: the shares are linear in the values, whoever has them."""
+    """Proportional hazards: the shares are linear in the values, the same for all patients."""
     shares, people = [], pd.read_csv(toml.parent / "people.csv")[["age", "tau"]]
     for number in (5, 6, 7):
         table, out = tmp_path / "one.csv", tmp_path / f"explained-{number}"

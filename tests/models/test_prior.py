@@ -54,6 +54,17 @@ def test_what_a_prior_says_of_everyone_is_said_in_full_however_little_it_is_trus
         torch.testing.assert_close(said, mean + weight * (hazards - mean))
 
 
+def test_a_head_that_cannot_say_the_rest_of_everyone_leaves_it_to_the_prior() -> None:
+    """``late`` ends in two layers: half would be said. Of classes there is no rest, and the weight is kept."""
+    model = build("late+gbdt", backbone="test_resnet", columns=5, classes=2).eval()
+    assert model.prior is not None
+    hazards = torch.tensor([[-3.0, -2.0], [-1.0, -2.5], [-2.0, -1.5]])
+    start(model.prior, model.head, 0.4, hazards.mean(dim=0))
+    torch.testing.assert_close(model(IMAGE, torch.cat([COLUMNS, hazards], dim=1)), hazards)
+    start(model.prior, model.head, 0.4, torch.zeros(2))
+    torch.testing.assert_close(model(IMAGE, BOTH), 0.4 * SAID)
+
+
 def test_the_encoder_reads_its_columns_and_the_head_starts_silent_for_several_classes() -> None:
     said = torch.randn(3, 4).log_softmax(dim=1)
     model = build("clinical-only+gbdt", backbone="", columns=5, classes=4, reads=[3, 1]).eval()
