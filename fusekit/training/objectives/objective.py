@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
 
@@ -45,12 +45,13 @@ class WithParts(Objective, ABC):
     """An objective of outputs and labels that also weighs what image and table alone say, and the model's own losses.
 
     Args:
+        subjects: of each class, in training; most objectives need none.
         image, table: weights of what the image and the table alone say; above 0, auxiliary heads are trained, each on
             the samples that have it.
         losses: weight of the model's own losses.
     """
 
-    def __init__(self, *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
+    def __init__(self, subjects: Sequence[int] = (), *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
         super().__init__()
         for name, value in {"image": image, "table": table, "losses": losses}.items():
             require_weight(name, value)

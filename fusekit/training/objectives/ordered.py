@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -27,9 +25,6 @@ class Corn(WithParts):
     """
 
     targets = (Ordered.kind,)
-
-    def __init__(self, subjects: Sequence[int] = (), *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
-        super().__init__(image=image, table=table, losses=losses)
 
     def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
         """Of conditional logits (B, K - 1) for classes (B,)."""

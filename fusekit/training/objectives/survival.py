@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -26,9 +25,6 @@ class Hazards(WithParts):
     """
 
     targets = (TimeToEvent.kind,)
-
-    def __init__(self, subjects: Sequence[int] = (), *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
-        super().__init__(image=image, table=table, losses=losses)
 
     def term(self, outputs: Tensor, labels: Tensor, there: Tensor | None = None) -> Tensor:
         """Of logits of hazards (B, W) for intervals passed (B,), with a minus sign where none ended by an event."""
@@ -61,9 +57,6 @@ class Cox(WithParts):
     """
 
     targets = (TimeToEvent.kind,)
-
-    def __init__(self, subjects: Sequence[int] = (), *, image: float = 0.0, table: float = 0.0, losses: float = 1.0):
-        super().__init__(image=image, table=table, losses=losses)
 
     def trained(self, target: Target) -> Target:
         """One log hazard ratio in place of a hazard for each interval."""
