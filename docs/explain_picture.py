@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fusekit import Run
-from fusekit.cli.explain import explain
+from fusekit.cli.bundle.explain import explain
 from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.extension import catalog
 from fusekit.progress import Bars

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
+from fusekit.cli.bundle.evaluate import evaluate
+from fusekit.cli.bundle.explain import explain
+from fusekit.cli.bundle.export import export
+from fusekit.cli.bundle.predict import predict
 from fusekit.cli.cache import cache
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
 from fusekit.cli.compare import compare
-from fusekit.cli.evaluate import evaluate
-from fusekit.cli.explain import explain
-from fusekit.cli.export import export
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.look import look
 from fusekit.cli.new_task import new_task
 from fusekit.cli.options import PresetsShown
-from fusekit.cli.predict import predict
 from fusekit.cli.report import report
 from fusekit.cli.run import run
 from fusekit.disk import FULL

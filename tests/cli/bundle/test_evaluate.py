@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fusekit import Run
-from fusekit.cli.evaluate import _sides
+from fusekit.cli.bundle.evaluate import _sides
 from tests.conftest import CommandLine
 
 
