@@ -73,9 +73,9 @@ def cross_fit(
     fold = inner_folds(strata, subjects, folds, seed)
     if fold is None:
         count = of_subject.value_counts()
-        part = "of every class, and class" if target.classes else "in every part that folds are balanced by, and part"
+        where = "of every class, and class" if target.classes else "in every part that folds are balanced by, and part"
         raise DataError(
-            f"cross-fitting needs two training subjects {part} {count.idxmin()} has {count.min()}. Add subjects, or "
+            f"cross-fitting needs two training subjects {where} {count.idxmin()} has {count.min()}. Add subjects, or "
             "leave out what is built on a baseline's predictions."
         )
     found = np.zeros((len(labels), len(target.columns)))
