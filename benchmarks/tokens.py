@@ -45,7 +45,7 @@ def main() -> None:
             "concat": fusekit.build("concat", **given),
             FUSION: fusekit.build(FUSION, **given, options=everywhere),
         }
-        steps = {name: training_step(model, image, columns, labels) for name, model in models.items()}
+        steps = {name: training_step(model, lambda: (image, columns), labels) for name, model in models.items()}
         works = {"training": steps, "inference": {n: partial(inference, m, image, columns) for n, m in models.items()}}
         times = {kind: interleaved(of_kind, asked.rounds) for kind, of_kind in works.items()}
         found[backbone] = {
