@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fusekit.baselines.stack import beside
+from fusekit.bundle.average import AverageBundle, folders_in
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.folds import FoldsBundle, folders_in
 from fusekit.bundle.formats import (
     BASELINE,
     DESCRIPTION,
@@ -35,7 +35,7 @@ def load(folder: str | Path) -> Bundle:
     """Open a bundle folder, which may come from anywhere: nothing in it is run, or trusted.
 
     A baseline is a ``BaselineBundle``, one on top of a network a ``StackedBundle``, and the average of a run's folds a
-    ``FoldsBundle``.
+    ``AverageBundle``.
 
     Raises:
         DataError: it is not a bundle, or one of a newer format; it was changed or damaged, or its weights do not fit.
@@ -54,7 +54,7 @@ def _load(folder: Path, known: Description) -> Bundle:
     same |= {"images": known.names, "metrics": [dict(row) for row in known.metrics]}
     try:
         if isinstance(known, Average):
-            return FoldsBundle(models=_models(folder, known), **same)
+            return AverageBundle(models=_models(folder, known), **same)
         if isinstance(known, Classical):
             return BaselineBundle(baseline=load_baseline(known, known.baseline, folder / BASELINE), **same)
         if isinstance(known, Format7):

@@ -40,7 +40,7 @@ class Predictions(NamedTuple):
         subjects: one row per subject: subject, scans, slices, p_0, p_1, ..., called (or ``predicted``); where the run
             fitted them, ``threshold`` (class 1 is called above it) and ``temperature``, by which p_0, p_1, ... are
             calibrated. Of a model with ``conformal`` also ``set``, of a number ``low`` and ``high``; of an average
-            also what ``FoldsBundle.disagreement`` gives.
+            also what ``AverageBundle.disagreement`` gives.
     """
 
     slices: pd.DataFrame

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusekit.bundle.average import AverageBundle
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.folds import FoldsBundle
 from fusekit.bundle.patients import cut_patient, paths_in
 from fusekit.data.absence import AVAILABLE
 from fusekit.data.images.channels import Channel
@@ -72,7 +72,7 @@ def explain_patient(
         DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
         OptionError: the model has no such class, or is the average of several.
     """
-    if isinstance(bundle, FoldsBundle):
+    if isinstance(bundle, AverageBundle):
         raise OptionError(
             f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
             f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."

@@ -14,7 +14,7 @@ from scipy.special import logit
 
 import fusekit
 from fusekit import Run
-from fusekit.bundle.folds import FoldsBundle
+from fusekit.bundle.average import AverageBundle
 from fusekit.bundle.onnx import export
 from fusekit.bundle.stacked import StackedBundle
 from fusekit.disk import checksum_of, signed
@@ -101,7 +101,7 @@ def test_its_network_is_a_bundle_by_itself(run: Run, task: Path) -> None:
 def test_stacks_of_several_folds_are_averaged(task: Path, tmp_path: Path) -> None:
     settings = {**SMALL, "fusion": "clinical-only", "folds": 2, "ship": "folds"}
     bundle = fusekit.run(str(task), out=tmp_path / "run", **settings).bundle
-    assert isinstance(bundle, FoldsBundle)
+    assert isinstance(bundle, AverageBundle)
     patients = patients_of(task, pd.Index(["p00", "p01"]))
     each = [one.predict(patients, allow_out_of_range=True).slices["p_1"] for one in bundle.models]
     said = bundle.predict(patients, allow_out_of_range=True).slices["p_1"]

@@ -14,8 +14,8 @@ import pytest
 import fusekit
 from fusekit import Run
 from fusekit.baselines import Baseline
+from fusekit.bundle.average import AverageBundle
 from fusekit.bundle.baseline import BaselineBundle
-from fusekit.bundle.folds import FoldsBundle
 from fusekit.data import Cohort
 from fusekit.disk import checksum_of, signed
 from fusekit.errors import DataError, FusekitError, OptionError
@@ -115,7 +115,7 @@ def test_a_baseline_is_evaluated_on_another_cohort(classical: Run, tmp_path: Pat
 
 def test_an_average_is_the_mean_of_its_folds_models(average: Run, small_cohort: Cohort) -> None:
     bundle = average.bundle
-    assert isinstance(bundle, FoldsBundle)
+    assert isinstance(bundle, AverageBundle)
     people = list(small_cohort.scans.drop_duplicates("subject").index[:6])
     patients = as_files(small_cohort, people)
     said = bundle.predict(patients).subjects

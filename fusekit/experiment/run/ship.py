@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fusekit.bundle.average import AverageBundle, average_rule
 from fusekit.bundle.bundle import Bundle
-from fusekit.bundle.folds import FoldsBundle, average_rule
 from fusekit.bundle.load import load
 from fusekit.data import ClinicalEncoding
 from fusekit.disk import read_json
@@ -60,7 +60,7 @@ def to_ship(
     read = {column.name for model in models if model.encoding for column in model.encoding.columns}
     columns = [column for column in cohort.columns if column.name in read]
     sides = Sides(rows, rows[:0], rows[:0])  # every subject taught one of the models
-    return FoldsBundle(
+    return AverageBundle(
         models=tuple(models),
         target=first.target.unfitted,
         encoding=ClinicalEncoding.fit(cohort.clinical, columns) if columns else None,

@@ -22,7 +22,7 @@ from fusekit.evaluation.rule import Rule
 
 
 @dataclass(frozen=True, repr=False)
-class FoldsBundle(WithoutNetwork):
+class AverageBundle(WithoutNetwork):
     """Several models of one kind, whose probabilities of each slice are averaged; then the calling rule is applied.
 
     Its other arguments are those of ``Bundle``. ``encoding`` reads patients; each model encodes them by its own. A
