@@ -14,6 +14,9 @@ class TrainingOptions:
     """Options of the loop: ``-o training.option=value``. Unless set, training is the paper's: plain Adam."""
 
     weight_decay: float = 0.0  # decoupled, as in AdamW; 0 is the paper's Adam
+    #: Networks that are trained from different random starts, in different orders, and averaged; each takes the time of
+    #: one. The first is the one that there would be alone.
+    members: int = 1
     steps: int = 600  # of a training whose --epochs are not set, in whole epochs: 10 at least, and 100 at most
     patience: int = 10  # with --select auc, training stops after so many epochs without a better one
     accumulate: int = 1  # batches whose gradients are averaged, sample by sample, before the weights change
@@ -40,6 +43,8 @@ class TrainingOptions:
             raise OptionError(f"training.accumulate takes 1 batch or more, not {self.accumulate}.")
         if not 0 <= self.ema < 1:
             raise OptionError(f"training.ema takes a decay from 0 (none) to below 1, e.g. 0.99, not {self.ema:g}.")
+        if self.members < 1:
+            raise OptionError(f"training.members takes 1 network or more, not {self.members}.")
         if self.steps < 1:
             raise OptionError(f"training.steps takes 1 or more, not {self.steps}.")
         if self.schedule == "one-cycle" and self.warmup:

@@ -16,11 +16,11 @@ from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.calibration.conformal import REGIONS, Conformal, coverage_table, cross_held
 from fusekit.experiment.not_made import note_in, seal_results
+from fusekit.experiment.run.explained import EXPLANATIONS
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
-from fusekit.experiment.run.network import EXPLANATIONS
 from fusekit.experiment.run.search.journal import JOURNAL, join
 from fusekit.experiment.run.ship import BUNDLE, to_ship
 from fusekit.experiment.run.working_folder import CHECKPOINTS

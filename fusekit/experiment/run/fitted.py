@@ -15,6 +15,8 @@ from fusekit.evaluation import Rule
 
 #: Gets a sentence on what could not be made.
 Failed = Callable[[str], None]
+#: Rows, their predictions, seconds that predicting one took, the fold's rule, what failed -> ablations
+Explain = Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Failed], pd.DataFrame | None]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,7 @@ class Fitted:
     """What a fold's training subjects gave."""
 
     predict: Callable[[pd.DataFrame], np.ndarray]  # rows (n slices) -> probabilities (n, K)
-    #: Rows, their predictions, seconds that predicting one took, the fold's rule, what failed -> ablations
-    explain: Callable[[pd.DataFrame, pd.DataFrame, float, Rule, Failed], pd.DataFrame | None]
+    explain: Explain
     bundle: Bundle  # not saved
     findings: tuple[Finding, ...] = ()  # about the training subjects' values
     epochs: int = 0  # of training; 0 of a baseline

@@ -13,7 +13,8 @@ from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.classical import fit_baseline
-from fusekit.experiment.run.network import EXPLANATIONS, fit_network
+from fusekit.experiment.run.explained import EXPLANATIONS
+from fusekit.experiment.run.network import fit_network
 from fusekit.experiment.run.stacked import fit_stacked
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered

@@ -15,7 +15,8 @@ from fusekit.data.splits import refuse_leakage
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fitted import Failed, Fitted
-from fusekit.experiment.run.network import Follow, fit_network
+from fusekit.experiment.run.network import fit_network
+from fusekit.experiment.run.training import Follow
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan
 from fusekit.explain import ablate
