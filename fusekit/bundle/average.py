@@ -1,9 +1,9 @@
-"""The models of a run's folds, shipped together: the average of what they say, and how far they are apart."""
+"""Models of a run's folds, or members of one training, as one: the average of what they say and how it differs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +25,32 @@ from fusekit.evaluation.rule import Rule
 class AverageBundle(WithoutNetwork):
     """Several models of one kind, whose probabilities of each slice are averaged; then the calling rule is applied.
 
-    Its other arguments are those of ``Bundle``. ``encoding`` reads patients; each model encodes them by its own. A
-    temperature of one fold is not that of the average, which is surer of nothing than its models are: there is none.
+    Its other arguments are those of ``Bundle``. ``encoding`` reads patients; each model encodes them by its own. The
+    temperature of one fold is not that of an average over folds, which has none; the members of one training have one
+    for their average.
     """
 
     models: tuple[Bundle, ...] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, models: Sequence[Bundle]) -> AverageBundle:
+        """Average models that were fitted on the same subjects: they read and scale the same."""
+        names = [one.name for one in fields(Bundle) if one.init and one.name not in ("model", "prior")]
+        same = {name: getattr(models[0], name) for name in names}
+        return cls(models=tuple(models), **{**same, "target": models[0].target.unfitted})
 
     def __post_init__(self) -> None:
         """DataError if the models do not read and distinguish the same."""
         for number, model in enumerate(self.models):
             if model.target.unfitted != self.target.unfitted:
-                raise DataError(f"the model of fold {number} predicts something else than the average.")
+                raise DataError(f"model {number} predicts something else than the average.")
             for name in ("slices", "image_size", "images", "reads_image", "pooled"):
                 if getattr(model, name) != getattr(self, name):
-                    raise DataError(f"the model of fold {number} has other {name} than the average.")
+                    raise DataError(f"model {number} has other {name} than the average.")
             known = {column.name: column.column.kind for column in self.encoding.columns} if self.encoding else {}
             for column in model.encoding.columns if model.encoding else ():
                 if known.get(column.name) != column.column.kind:
-                    raise DataError(f"the model of fold {number} reads a column {column.name!r} that is not described.")
+                    raise DataError(f"model {number} reads a column {column.name!r} that is not described.")
 
     def __str__(self) -> str:
         return f"the average of {len(self.models)} models"
@@ -59,6 +67,11 @@ class AverageBundle(WithoutNetwork):
     def absent(self) -> tuple[Modality, ...]:
         """What a patient may lack: as of each model."""
         return self.models[0].absent
+
+    @property
+    def description(self) -> Mapping[str, Any] | None:
+        """Of each network."""
+        return self.models[0].description
 
     @property
     def each(self) -> tuple[Bundle, ...]:

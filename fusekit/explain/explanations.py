@@ -23,7 +23,7 @@ from fusekit.explain.fold import Fold, middle
 from fusekit.explain.gates import Place, gate_table, gates_of
 from fusekit.explain.maps.grad_cam import Maps, deepest, grad_cam
 from fusekit.explain.maps.mean_maps import write_mean_maps
-from fusekit.explain.model import Predictor
+from fusekit.explain.model import Averaged, Predictor
 from fusekit.explain.prior import shares_of
 from fusekit.explain.slice_weights import heaviest, weight_table
 from fusekit.explain.target import explained
@@ -138,6 +138,7 @@ class _Explanations:
             "oriented": fold.oriented,
             "injector": self.predictor.injected,
             "extent": asdict(self.extent),
+            "networks": 1 + len(fold.others),
         }
         self.place: str | None = None
         self.strongest: list[str] = []
@@ -265,7 +266,7 @@ class _Explanations:
         ablated = fold.rows if each is None else evenly_spread(fold.rows, most=each)
         images, values = fold.of(ablated.index)
         return ablate(
-            Predictor(fold.bundle, fold.device, images),
+            Averaged([Predictor(bundle, fold.device, images) for bundle in (fold.bundle, *fold.others)]),
             images,
             values,
             ablated,

@@ -28,6 +28,8 @@ class Fold:
     oriented: bool = False
     #: Which rows are slices of one scan, where the model joins them: each row then means its whole scan.
     scans: ScanRows | None = None
+    #: Networks that were trained like the model, and whose answers are averaged with its own in what is predicted.
+    others: tuple[Bundle, ...] = ()
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

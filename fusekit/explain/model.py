@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -97,3 +97,14 @@ class Predictor:
         blind = ImageFeatures(torch.full_like(features.map, torch.nan), features.vector)
         columns, slices = self._no_columns(1 if self.bundle.pooled else len(features.vector)), self._slices(features)
         return not bool(self.model.output(columns=columns, slices=slices, features=blind).outputs.isfinite().all())
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The mean of what several predict, for ``ablate``."""
+
+    predictors: Sequence[Predictor]
+
+    def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
+        """As a ``Predictor``."""
+        return np.mean([predictor(images, values) for predictor in self.predictors], axis=0)

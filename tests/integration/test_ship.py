@@ -251,7 +251,7 @@ def test_an_average_of_averages_or_of_other_models_is_refused(copied: Path, tmp_
     shutil.copytree(copied / "fold-1", copied / "fold-0")
     resign(copied / "fold-0", classes=["AD", "CN"])
     resign(copied, models=[checksum_of(copied / "fold-0" / "bundle.json"), *known["models"][1:]])
-    with pytest.raises(DataError, match="the model of fold 0 predicts something else than the average"):
+    with pytest.raises(DataError, match="model 0 predicts something else than the average"):
         fusekit.load(copied)
 
 

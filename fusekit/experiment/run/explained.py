@@ -18,11 +18,15 @@ from fusekit.progress import Progress
 EXPLANATIONS = "explanations"
 
 
-def explainer(plan: Plan, gathered: Gathered, bundle: Bundle, folder: Path, work: float, progress: Progress) -> Explain:
-    """``Fitted.explain`` of a network, which writes ``folder``.
+def explainer(
+    plan: Plan, gathered: Gathered, bundles: tuple[Bundle, ...], slices: int, folder: Path, progress: Progress
+) -> Explain:
+    """``Fitted.explain`` of a network, or of several that are averaged, which writes ``folder``.
 
-    ``work`` is how many forward passes of a slice it may take, unless explanations are asked for in full.
+    It may take a quarter of the time that training on so many slices took, unless explanations are asked for in full.
     """
+    work = slices * plan.epochs(slices) * 3 / 4  # in forward passes; a step costs about three
+    first, *others = bundles
     scans = gathered.scans if plan.pooled else None
 
     def explain(
@@ -34,9 +38,9 @@ def explainer(plan: Plan, gathered: Gathered, bundle: Bundle, folder: Path, work
             return None
         if scans is not None:
             rows = gathered.rows.loc[scans.packed(rows.index.to_numpy())[0]]
-        values, columns, oriented = gathered.values(rows), gathered.cohort.columns, gathered.store.oriented
+        of_cohort = (gathered.store.images, gathered.values(rows), rows, gathered.cohort.columns)
         return explain_fold(
-            Fold(bundle, gathered.store.images, values, rows, columns, plan.fabric.device, oriented, scans),
+            Fold(first, *of_cohort, plan.fabric.device, gathered.store.oriented, scans, tuple(others)),
             predictions,
             folder,
             rule=rule,

@@ -53,9 +53,14 @@ def to_ship(
         training = read_json(path / RECORD, FoldRecord)
         provenance = {**origin, "data": {"train": training["counts"]["train"], "fingerprint": fingerprint}}
         rule = _as_shipped(Rule.from_json(training["rule"]))
-        models.append(replace(load(path / BUNDLE), rule=rule, provenance=provenance))
-    if len(models) == 1:
-        return replace(models[0], metrics=metrics)
+        known = {"rule": rule, "provenance": provenance}
+        whole = load(path / BUNDLE)
+        own = tuple(replace(one, **known) for one in whole.each)  # itself, or a training's members
+        models += own
+    if len(trainings) == 1:
+        if isinstance(whole, AverageBundle):
+            return replace(whole, models=own, metrics=metrics, **known)
+        return replace(own[0], metrics=metrics)
     first, rows, cohort = models[0], gathered.rows, gathered.cohort
     read = {column.name for model in models if model.encoding for column in model.encoding.columns}
     columns = [column for column in cohort.columns if column.name in read]

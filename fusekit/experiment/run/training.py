@@ -60,9 +60,12 @@ def train_network(
     progress: Progress,
     follow: Follow,
     watch: Watch | None = None,
+    *,
+    member: int = 0,
 ) -> Fitted:
     """Train on the training subjects alone; a checkpoint ``kept`` of a finished training gives the model at once.
 
+    ``member`` numbers trainings that are alike but for their random numbers, and the first has those of the run.
     ``watch`` gets the score of the subjects set aside, epoch by epoch, and may end the training by what it raises.
     """
     config, rows, images, rule = plan.config, sides.train, gathered.images, Rule(plan.config.aggregate)
@@ -81,8 +84,9 @@ def train_network(
     parts = target.parts(rows["label"])
     objective = plan.build_objective([rows["subject"][own].nunique() for own in parts.values()])
     planned = plan.epochs(len(rows))
+    seed = int(np.random.SeedSequence((config.seed, member)).generate_state(1)[0]) if member else config.seed
     with torch.random.fork_rng():  # the caller's random numbers stay the caller's
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         people, reads = rows["subject"].nunique(), table.reads
         model = plan.build_model(encoding.layout, len(channels), people=people, reads=reads, absent=absent)
         model.add_auxiliary(objective.part_names, target.outputs)
@@ -171,7 +175,7 @@ def train_network(
                 epochs=planned,
                 batch_size=config.batch_size,
                 lr=config.lr,
-                seed=config.seed,
+                seed=seed,
                 options=plan.training,
                 objective=objective,
                 augment=plan.augment,
@@ -198,8 +202,7 @@ def train_network(
                 last_good = f" The last good state, after {when}, is kept in {checkpoint.path}."
             raise FusekitError(f"{error} The batch was of {named}.{last_good}") from error
 
-    quarter = len(rows) * planned * 3 / 4  # of the training, in forward passes; a step costs about three
-    explain = explainer(plan, gathered, bundle, folder / EXPLANATIONS, quarter, progress)
+    explain = explainer(plan, gathered, (bundle,), len(rows), folder / EXPLANATIONS, progress)
     weight = {} if model.prior is None else {"prior": {"name": plan.recipe.prior, "weight": model.prior.weight.item()}}
     return Fitted(predict, explain, bundle, findings, epochs, table={**table.record, **weight})
 

@@ -271,8 +271,17 @@ def make_plan(config: Settings) -> Plan:
         raise OptionError(
             f"a stack reads the table and the network, and {plan.stack.by} reads the image; take another."
         )
+    if plan.stack.by and plan.training.members > 1:
+        raise OptionError(
+            f"the fusion {config.fusion} stacks {plan.stack.by} on one network: leave training.members out."
+        )
     if config.search:
         require_optuna()
+        if "training.members" in config.search:
+            raise OptionError(
+                "--search scores one network per trial, so that it says nothing of training.members: give -o "
+                "training.members=N beside it, and what was chosen is trained so often."
+            )
         for _, candidate in candidates(config):
             if make_plan(candidate).stack.by:
                 raise OptionError(
