@@ -23,6 +23,7 @@ import fusekit
 from benchmarks.encoder_tables import Side, folds_of, read_table, subject_auc
 from fusekit.data import ClinicalEncoding, Cohort
 from fusekit.extension import catalog
+from fusekit.training import TrainingOptions
 from fusekit.training.step.descent import weight_groups
 
 BATCH, EPOCHS = 32, 60
@@ -85,7 +86,9 @@ def fit(arm: Arm, encoding: ClinicalEncoding, train: Side, seed: int) -> torch.n
     columns, labels = torch.from_numpy(encoding.transform(train.values)), torch.from_numpy(train.labels)
     model.fit(columns)
     batches = -(-len(labels) // BATCH)
-    optimizer = torch.optim.AdamW(weight_groups(model, arm.lr), lr=arm.lr, weight_decay=arm.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        weight_groups(model, arm.lr, TrainingOptions()), lr=arm.lr, weight_decay=arm.weight_decay, fused=True
+    )
     half = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * batches)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     model.train()

@@ -101,7 +101,7 @@ def bare(model: nn.Module, data: SliceDataset, device: str) -> Callable[[], None
             columns, labels = data.clinical[rows], data.labels[rows]
             if device != "cpu":
                 grey, columns, labels = (t.pin_memory().to(device, non_blocking=True) for t in (grey, columns, labels))
-            image = channels_last((grey.float() - mean) / std)
+            image = channels_last((grey.float() - mean[0]) / std[0])
             optimizer.zero_grad()
             logits = model(image, columns)
             loss = cross_entropy(logits, labels)

@@ -71,7 +71,7 @@ class Extra(nn.Module):
     def inject(self, site: int, features: Tensor) -> Tensor:
         if str(site) not in self.extra:
             return features
-        convolution = self.extra[str(site)]
+        convolution: Any = self.extra[str(site)]
         if self.product:
             return linear(features.movedim(1, -1), convolution.weight.flatten(1)).movedim(-1, 1)
         return convolution(features)

@@ -107,4 +107,4 @@ class Averaged:
 
     def __call__(self, images: np.ndarray | None, values: pd.DataFrame) -> np.ndarray:
         """As a ``Predictor``."""
-        return np.mean([predictor(images, values) for predictor in self.predictors], axis=0)
+        return np.asarray(np.mean([predictor(images, values) for predictor in self.predictors], axis=0))

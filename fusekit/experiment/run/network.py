@@ -101,7 +101,7 @@ def averaged(
     bundles = tuple(one.bundle for one in members)
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
-        return np.mean([one.predict(rows) for one in members], axis=0)
+        return np.asarray(np.mean([one.predict(rows) for one in members], axis=0))
 
     bundles, weights = (
         tuple(one.bundle for one in members),

@@ -48,12 +48,12 @@ def to_ship(
         "config": _without_places(record["config"]),
     }
     fingerprint = record["data"]["fingerprint"]
-    models = []
+    models: list[Bundle] = []
     for path in trainings:
         training = read_json(path / RECORD, FoldRecord)
         provenance = {**origin, "data": {"train": training["counts"]["train"], "fingerprint": fingerprint}}
         rule = _as_shipped(Rule.from_json(training["rule"]))
-        known = {"rule": rule, "provenance": provenance}
+        known: dict[str, Any] = {"rule": rule, "provenance": provenance}
         whole = load(path / BUNDLE)
         own = tuple(replace(one, **known) for one in whole.each)  # itself, or a training's members
         models += own

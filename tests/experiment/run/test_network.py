@@ -14,7 +14,7 @@ from fusekit import Run
 from fusekit.bundle.average import AverageBundle
 from fusekit.disk import read_json
 from fusekit.errors import OptionError
-from fusekit.experiment.run import network
+from fusekit.experiment.run import network, training
 from fusekit.experiment.run.fitted import Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.setup.gathered import gather
@@ -117,7 +117,7 @@ def test_an_average_over_folds_holds_every_member(tmp_path: Path) -> None:
 
 
 def test_members_that_were_finished_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train, broken, epochs, add = network.train_network, [True], list[int](), History.add
+    train, broken, epochs, add = training.train_network, [True], list[int](), History.add
 
     def breaking(*given: Any, member: int = 0, **rest: Any) -> Fitted:
         if member == 2 and broken:
