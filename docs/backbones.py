@@ -19,9 +19,9 @@ An injector sees a map `(B, C, H, W)` in every network. Tokens of a transformer 
 image, and what is injected is unfolded; class and register tokens stay as they are. Features with channels last are
 permuted and permuted back. No value changes on the way.
 
-ViT-Tiny at 224 pixels with `rbca-light` in all twelve blocks takes 1.08 times the plain network's time in training and
-1.06 times in inference (`python -m benchmarks.tokens`: one CPU thread, batch 16, medians of nine rounds on a busy
-machine, which range from 0.9 to 1.5).
+ViT-Tiny at 224 pixels with `rbca-light` in all twelve blocks takes 1.05 times the plain network's time in training
+(0.99 to 1.07 over the rounds) and 1.05 times in inference (1.03 to 1.07); Swin-Tiny 1.01 and 1.02 (`python -m
+benchmarks.tokens`: one CPU thread, batch 16, medians of nine rounds, one other process on the machine).
 
 At a **branch** site of a transformer's block, the attention reads what is injected; the shortcut and the block's second
 branch do not. At a **block** site everything in the block reads it.
