@@ -81,6 +81,8 @@ def cli() -> str:
             rows += f"| `{name}` | {_takes(kind, declared)} | {declared.help} | {default} |\n"
         help_ = inspect.getdoc(command.callback)
         text += f"\n## fusekit {title}\n\n```text\n{usage} [OPTIONS]\n```\n\n{help_}\n"
+        if command.epilog:
+            text += "\n" + command.epilog.replace("Examples:\n\n", "").replace("fusekit ", "$ fusekit ") + "\n"
         text += f"\n| name | takes | meaning | default |\n|---|---|---|---|\n{rows}" if rows else ""
     return text
 

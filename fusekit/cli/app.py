@@ -4,24 +4,12 @@ import errno
 import os
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fusekit.cli.bundle.evaluate import evaluate
-from fusekit.cli.bundle.explain import explain
-from fusekit.cli.bundle.export import export
-from fusekit.cli.bundle.predict import predict
 from fusekit.cli.cache import cache
-from fusekit.cli.check import check
-from fusekit.cli.cohort import cohort
-from fusekit.cli.compare import compare
-from fusekit.cli.listing import list_components, list_plugins
-from fusekit.cli.look import look
-from fusekit.cli.new_task import new_task
-from fusekit.cli.options import PresetsShown
-from fusekit.cli.report import report
-from fusekit.cli.run import run
+from fusekit.cli.commands import COMMANDS, DATA, FURTHER
 from fusekit.disk import FULL
 from fusekit.errors import FusekitError, Interrupted, NameTaken, SharedError
 from fusekit.extension import Catalog, catalog
@@ -46,13 +34,11 @@ def program(plugins: Catalog) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback(invoke_without_command=True)(_options)
-    for command in (run, compare, check, look):
-        cli.command(command.__name__, cls=PresetsShown)(command)
-    for command in (predict, report, explain, evaluate, export, cohort, new_task):
-        cli.command(command.__name__.replace("_", "-"))(command)
-    cli.command("list")(list_components)
-    cli.command("plugins")(list_plugins)
-    cli.add_typer(cache, name="cache", help="List, verify and clear slice stores and synthetic cohorts.")
+    for command in COMMANDS:
+        shown = cli.command(command.name, cls=command.cls, rich_help_panel=command.group, epilog=command.epilog)
+        shown(command.function)
+    words = "List, verify and clear slice stores and synthetic cohorts."
+    cli.add_typer(cache, name="cache", help=words, rich_help_panel=DATA)
     owners = dict.fromkeys(_names(cli), "fusekit")
     for plugin in reversed(plugins.host.implementing("register_commands")):
         own = typer.Typer()
@@ -63,6 +49,10 @@ def program(plugins: Catalog) -> typer.Typer:
                     f"the command {name!r} of {plugin} is already a command of {owners[name]!r}.\n{plugin.way_out}"
                 )
             owners[name] = plugin.name
+        infos: list[Any] = [*own.registered_commands, *own.registered_groups]
+        for info in infos:
+            if not isinstance(info.rich_help_panel, str):
+                info.rich_help_panel = FURTHER
         cli.registered_commands += own.registered_commands
         cli.registered_groups += own.registered_groups
     return cli

@@ -111,6 +111,8 @@ def _option(name: str, words: Mapping[str, tuple[str, str]]) -> Any:
     if name == "task":
         return Annotated[str | None, typer.Argument(help=text, show_default=False)]
     names = _SHORT.get(name, (f"--{name.replace('_', '-')}",))
+    if type(None) in get_args(kind):
+        kind = get_args(kind)[0]
     metavar = about.metavar or ("|".join(get_args(kind)) if get_origin(kind) is Literal else "")
     metavar = metavar or {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(kind, "PATH")
     declared = typer.Option(

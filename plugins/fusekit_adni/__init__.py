@@ -29,5 +29,5 @@ def register_commands(cli: typer.Typer) -> None:
     from fusekit_adni.guide import adni_guide
     from fusekit_adni.synthetic.command import synthesize_adni
 
-    cli.command("adni-guide")(adni_guide)
-    cli.command("synthesize-adni")(synthesize_adni)
+    cli.command("adni-guide", rich_help_panel="Your data")(adni_guide)
+    cli.command("synthesize-adni", rich_help_panel="Your data")(synthesize_adni)

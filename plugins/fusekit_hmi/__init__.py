@@ -23,4 +23,4 @@ def register_commands(cli: typer.Typer) -> None:
     """A cohort to try things on."""
     from fusekit_hmi.synthetic.command import synthesize_hmi
 
-    cli.command("synthesize-hmi")(synthesize_hmi)
+    cli.command("synthesize-hmi", rich_help_panel="Your data")(synthesize_hmi)

@@ -7,13 +7,15 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from fusekit.cli import main, program
+from fusekit.cli.commands import COMMANDS, Command
 from fusekit.errors import NameTaken
-from fusekit.extension import Catalog, Plugin, PluginHost, hookimpl
+from fusekit.extension import Catalog, Plugin, PluginHost, catalog, hookimpl
 from tests.conftest import CommandLine
 
 
@@ -27,10 +29,21 @@ def test_help_lists_every_command_and_version_prints_one() -> None:
     assert shown.returncode == 0
     for command in ("run", "predict", "list", "plugins", "synthesize-adni"):
         assert command in shown.stdout
+    groups = re.findall(r"╭─ (.+?) ─", shown.stdout)
+    assert groups == ["Options", "Train and compare", "Use a trained model", "Your data", "What is installed"]
     assert fusekit("--version").stdout.strip() == "0.1.0"
     refused = fusekit("list", "fusion")
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: nothing is called 'fusion' here")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_shows_examples_whole_and_they_are_commands(command: Command, command_line: CommandLine) -> None:
+    _, said = command_line(command.name, "--help")
+    parser: Any = typer.main.get_command(program(catalog())).commands[command.name]  # type: ignore[attr-defined]
+    for example in command.examples:
+        assert f"fusekit {command.name} {example}".rstrip() in said
+        parser.make_context(command.name, shlex.split(example), resilient_parsing=False)
 
 
 @pytest.mark.parametrize(
