@@ -190,6 +190,15 @@ class Begun(TypedDict, total=False):
 
 
 @with_config(OPEN)
+class TestedRecord(TypedDict):
+    """What a fold's tested subjects came to by the task's first metric."""
+
+    metric: str
+    value: float | None  # where it is undefined
+    subjects: Count
+
+
+@with_config(OPEN)
 class FoldRecord(TypedDict):
     """``fold.json``: what a fold's training came to."""
 
@@ -199,6 +208,7 @@ class FoldRecord(TypedDict):
     search: JsonValue
     table: NotRequired[TableRecord]  # not in older runs
     rule: RuleJson
+    tested: NotRequired[TestedRecord | None]  # not in older runs; null of a training on all subjects
     counts: dict[str, dict[str, dict[str, Count]]]
     findings: list[_Finding]
     model: dict[str, JsonValue] | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -108,27 +109,21 @@ def train(
         found = {"loss": loss.detach()} | {f"loss_{name}": term for name, term in several.items()}
         return found, aim.tally(output.outputs.detach(), batch.label)
 
-    count = len(order.sizes)
-    with postponed(), readers_watched(), others_watched(), compile_errors():
+    count, said = len(order.sizes), Said(epochs, validated)
+
+    def batches_left() -> Iterator[tuple[int, int, Batch]]:
+        """Epoch, number and batch; between two epochs, what follows an epoch."""
         for epoch in range(begun.epoch, epochs + 1):
             if best.waited_enough(epoch - 1):
-                break
+                return
             done = begun.batch if epoch == begun.epoch else 0
             if not done:
                 running.begin()
             descent.network.train()
             order.start_epoch(epoch, done)
-            left = _left(batches, count - done, random if done else None)
-            shown = progress.track(left, f"epoch {epoch}/{epochs}", count - done, "batches")
-            for number, batch in enumerate(shown, start=done):
-                where = f"epoch {epoch}, batch {number + 1} of {count}"
-                found, tallies = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
-                losses.see(where, found["loss"], batch.row)
-                running.add(found, tallies, len(batch.label))
-                if processes.any(bool(asked())) and descent.is_step(number):
-                    losses.look_at(model)
-                    checkpoint.save(Place(epoch, number + 1))
-                    raise Interrupted(f"stopped by {_signal(processes)} after {where}.")
+            said.epoch = epoch
+            for number, batch in enumerate(_left(batches, count - done, random if done else None), start=done):
+                yield epoch, number, batch
             losses.look_at(model)
             scores = running.scores(descent.lr)
             if validate:
@@ -139,14 +134,48 @@ def train(
                     if keep_best:
                         best.see(epoch, score, model)
             epoch_ended(epoch, scores)
+            said.scores = scores
+            progress.log(said())
             checkpoint.save(Place(epoch + 1))
             if processes.any(bool(asked())):
                 raise Interrupted(f"stopped by {_signal(processes)} after epoch {epoch}.")
+
+    left = len(dataset) * (epochs - begun.epoch + 1) - begun.batch * batch_size * processes.size
+    with postponed(), readers_watched(), others_watched(), compile_errors():
+        shown = progress.track(batches_left(), said, left, "images", lambda item: len(item[2].label) * processes.size)
+        for epoch, number, batch in shown:
+            where = f"epoch {epoch}, batch {number + 1} of {count}"
+            found, tallies = within_memory(partial(step, epoch, number), batch, where, alone=processes.size == 1)
+            losses.see(where, found["loss"], batch.row)
+            running.add(found, tallies, len(batch.label))
+            if processes.any(bool(asked())) and descent.is_step(number):
+                losses.look_at(model)
+                checkpoint.save(Place(epoch, number + 1))
+                raise Interrupted(f"stopped by {_signal(processes)} after {where}.")
     descent.end()
     processes.copy_from_first(model.buffers())
     best.restore(model)
     model.eval()
     return best.epoch or epochs
+
+
+@dataclass
+class Said:
+    """What is said of a training under way, beside its bar."""
+
+    epochs: int
+    validated: str
+    epoch: int = 1
+    scores: Mapping[str, float] = field(default_factory=dict)  # of the last epoch that ended
+
+    def __call__(self) -> str:
+        """As ``epoch 3/24, loss 0.521, val. auc 0.71``."""
+        said = [f"epoch {self.epoch}/{self.epochs}"]
+        if self.scores:
+            said.append(f"loss {self.scores['loss']:.3g}")
+        if (score := self.scores.get(f"validation_{self.validated}")) is not None:
+            said.append(f"val. {self.validated} {score:.2f}")
+        return ", ".join(said)
 
 
 def _signal(processes: Processes) -> str:

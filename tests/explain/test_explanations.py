@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from fusekit.data import Classes, TimeToEvent
 from fusekit.evaluation import prediction_table
 from fusekit.explain import explain_fold
 from fusekit.models import ConcatHead, FusionModel, ImageWidths, MLPEncoder
-from fusekit.progress import Progress, Quiet, T
+from fusekit.progress import Label, Progress, Quiet, T
 from tests.explain.conftest import Cohort, Small, bundle_of, fold_of, make_model
 
 
@@ -32,7 +32,13 @@ class Labels(Quiet):
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def track(self, items: Iterable[T], label: str, total: int, unit: str = "") -> Iterator[T]:
+    def log(self, line: str) -> None:
+        self.said.append(line)
+
+    def track(
+        self, items: Iterable[T], label: Label, total: int, unit: str = "", size: Callable[[T], int] | None = None
+    ) -> Iterator[T]:
+        assert isinstance(label, str)
         self.seen.append(label)
         passed = list(items)
         assert len(passed) == total

@@ -17,14 +17,14 @@ import torch
 from fusekit.data.store.cache import alone
 from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
-from fusekit.experiment.run.fold import RECORD, train_fold
+from fusekit.experiment.run.fold import RECORD, train_fold, words_of_test
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers
-from fusekit.progress import Progress, Quiet, Within
+from fusekit.progress import Countdown, Progress, Quiet, Within
 from fusekit.report.records import FoldRecord
 from fusekit.training import stoppable
 
@@ -40,7 +40,12 @@ class Training(NamedTuple):
     @property
     def label(self) -> str:
         """For progress."""
-        return f"{self.config.arm}, seed {self.config.seed}, fold {self.fold + 1}/{self.config.folds}"
+        return f"{self.config.arm}, seed {self.config.seed}, {self.part}"
+
+    @property
+    def part(self) -> str:
+        """Which fold of how many."""
+        return f"fold {self.fold + 1}/{self.config.folds}"
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,16 @@ class Local:
         self, trainings: Sequence[Training], gathered: Mapping[int, Gathered], progress: Progress
     ) -> Generator[Training]:
         """Train all, and yield each when its folder is complete. Processes of their own read the cohort again."""
+        countdown, several = Countdown(len(trainings)), len({training.config.seed for training in trainings}) > 1
+
+        def named(training: Training) -> str:
+            return training.label if several else f"{training.config.arm}, {training.part}"
+
         if self.jobs == 1 or not trainings:
             for number, training in enumerate(trainings, start=1):
-                part = Within(progress, f"[{number}/{len(trainings)}] {training.label}")
-                train_one(training, gathered[training.config.seed], part)
+                label = f"[{number}/{len(trainings)}] {named(training)}"
+                train_one(training, gathered[training.config.seed], Within(progress, label))
+                progress.say(f"{label}: {words_of_test(training.folder)}{countdown.ended()}")
                 yield training
             return
         others = set(active_children())
@@ -72,6 +83,8 @@ class Local:
             for done in progress.track(as_completed(waiting), "trainings", len(waiting), "trainings"):
                 for tracker, reason in done.result().items():
                     waiting[done].followers.leave_out(f"{tracker}, in a fold's own process,", reason)
+                words = words_of_test(waiting[done].folder)
+                progress.say(f"{named(waiting[done])}: {words}{countdown.ended()}")
                 yield waiting[done]
         except BrokenProcessPool as error:
             raise FusekitError(

@@ -3,14 +3,18 @@
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Finding
-from fusekit.disk import write_json, write_table
+from fusekit.disk import read_json, write_json, write_table
 from fusekit.errors import attempt
-from fusekit.evaluation import Rule, prediction_table
+from fusekit.evaluation import Rule, prediction_table, score
+from fusekit.evaluation.shown import first_of
 from fusekit.experiment.not_made import not_made
 from fusekit.experiment.run.classical import fit_baseline
 from fusekit.experiment.run.explained import EXPLANATIONS
@@ -21,6 +25,7 @@ from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress
+from fusekit.report.records import FoldRecord
 from fusekit.training import repeatable
 
 #: File of a fold's folder -> what it holds; the run's files are these, one fold below the other.
@@ -62,7 +67,7 @@ def train_fold(
             follow = followers.epoch_ended if followers else lambda *_: None
             fit = fit_stacked if plan.stack.by else fit_network
             fitted = fit(plan, gathered, samples, fold, folder, progress, follow)
-        rule = Rule(config.aggregate)
+        rule, tested = Rule(config.aggregate), None
         for name, rows in ((VALIDATION, samples.validation), (PREDICTIONS, samples.test)):
             if len(rows):
                 began = time.perf_counter()
@@ -75,6 +80,8 @@ def train_fold(
                     table["fold"] = fold or 0  # whose model predicted, not where the subject is tested
                     rule = Rule.fit(table, config.aggregate, config.threshold)
                 write_table(table, folder / name)
+                if name == PREDICTIONS:
+                    tested = _tested(plan, table, rule)
                 if name == PREDICTIONS and config.explain != "none":
                     with attempt("explanations", failed):
                         ablations = fitted.explain(rows, table, each, rule, failed)
@@ -87,6 +94,7 @@ def train_fold(
         "search": fitted.search,
         "table": fitted.table,
         "rule": rule.as_json(),
+        "tested": tested,
         "counts": sides.counts(gathered.cohort.target),
         "findings": [finding.as_json() for finding in (*fitted.findings, *notes)],
         "model": fitted.bundle.description,
@@ -96,3 +104,22 @@ def train_fold(
     if first:
         write_json(folder / RECORD, record)
     return fitted.bundle
+
+
+def _tested(plan: Plan, table: pd.DataFrame, rule: Rule) -> dict[str, Any]:
+    """The score of the fold's subjects that tables show first."""
+    name = first_of(plan.metrics)[0]
+    metric = plan.metrics[name]
+    found = score(table, {name: metric}, rule)
+    row = dict(found[found["level"] == "subject"].iloc[0])
+    value = float(row["value"])
+    return {"metric": metric.title, "value": value if np.isfinite(value) else None, "subjects": int(row["subjects"])}
+
+
+def words_of_test(folder: Path) -> str:
+    """What a finished fold's test came to, as ``AUC 0.71 of 94 subjects``."""
+    tested = read_json(folder / RECORD, FoldRecord).get("tested")
+    if not tested:
+        return "finished"
+    value = "undefined" if tested["value"] is None else f"{tested['value']:.2f}"
+    return f"{tested['metric']} {value} of {tested['subjects']} subjects"

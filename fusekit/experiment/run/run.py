@@ -12,7 +12,7 @@ from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.not_made import NOT_MADE, note_in
 from fusekit.experiment.run import working_folder as working
 from fusekit.experiment.run.finish import finish
-from fusekit.experiment.run.fold import train_fold
+from fusekit.experiment.run.fold import train_fold, words_of_test
 from fusekit.experiment.run.launch import assist, launched
 from fusekit.experiment.run.ship import BUNDLE, UNSHIPPED, save
 from fusekit.experiment.setup.gathered import gather, report
@@ -22,7 +22,7 @@ from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, Underway
 from fusekit.launch_environment import surroundings
-from fusekit.progress import Bars, Progress, Quiet, Within
+from fusekit.progress import Bars, Countdown, Progress, Quiet, Within
 from fusekit.report.run import Run
 from fusekit.training import difference
 
@@ -125,6 +125,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
     plan.processes.from_first(lambda: [(fold, str(growing_at(path))) for path, fold in todo.items()])  # see ``assist``
     plan.processes.same("data", gathered.fingerprint)
+    countdown = Countdown(len(todo))
     for path, fold in todo.items():
         label = "all subjects" if fold is None else f"fold {fold + 1}/{config.folds}"
         within = Within(progress, label) if len(parts) > 1 else progress
@@ -132,6 +133,8 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
             bundle = train_fold(plan, gathered, fold, folder, within, followers)
             if path in chosen:
                 save(bundle, folder / BUNDLE, progress)
+        if len(parts) > 1:
+            progress.say(f"{label}: {words_of_test(path)}{countdown.ended()}")
     trained = time.perf_counter()
     seconds = {"data": read - start, "training": trained - read, "total": trained - start}
     with new_folder(target) as folder:

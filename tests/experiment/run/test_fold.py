@@ -19,7 +19,7 @@ from fusekit.bundle.bundle import Bundle
 from fusekit.data import Cohort, Column
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
-from fusekit.experiment.run.fold import train_fold
+from fusekit.experiment.run.fold import train_fold, words_of_test
 from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
@@ -75,6 +75,10 @@ def test_a_fold_says_whom_it_tested_and_whom_it_set_aside(small_run: Run, tmp_pa
         assert table["subject"].nunique() == sum(count["subjects"] for count in record["counts"][side].values())
     assert (record["fold"], record["epochs"], record["search"]) == (1, 1, [])
     assert record["model"]["fusion"] == "concat"
+    subjects = tested.groupby("subject").agg(label=("label", "first"), p=("p_1", "mean"))
+    area = roc_auc_score(subjects["label"], subjects["p"])
+    assert record["tested"] == {"metric": "AUC", "value": pytest.approx(area), "subjects": len(subjects)}
+    assert words_of_test(tmp_path / "fold") == f"AUC {area:.2f} of {len(subjects)} subjects"
 
 
 def test_nobody_is_tested_where_all_are_trained_on(small_run: Run, tmp_path: Path) -> None:
@@ -82,6 +86,7 @@ def test_nobody_is_tested_where_all_are_trained_on(small_run: Run, tmp_path: Pat
     assert bundle is not None
     assert {path.name for path in (tmp_path / "all").iterdir()} == {"fold.json", "history.csv", "checkpoints"}
     assert sum(count["subjects"] for count in record["counts"]["train"].values()) == 24
+    assert words_of_test(tmp_path / "all") == "finished"
 
 
 def test_neither_tested_subjects_nor_those_set_aside_have_a_part_in_what_is_fitted(

@@ -77,7 +77,7 @@ class Watch(Quiet):
     def __init__(self, moment: Moment):
         self.moment = moment
 
-    def track(self, items: Iterable[Any], label: str, total: int, unit: str = "") -> Iterator[Any]:
+    def track(self, items: Iterable[Any], *about: Any, **more: Any) -> Iterator[Any]:
         for item in items:
             self.moment.comes("batch")
             self.moment.comes("term")
