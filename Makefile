@@ -42,7 +42,7 @@ types: .venv/installed-dev  ## mypy, strict
 	$(BIN)/mypy
 
 docs: .venv/installed-dev  ## Build the documentation; a warning is an error
-	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 
 reference: .venv/installed-dev  ## Write the generated pages anew
 	$(BIN)/python -m docs.generate

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
-#: For ``pydantic.with_config``, on the outermost type: it holds for those within. Closed kinds refuse unknown names.
+#: For ``pydantic.with_config``, on the outermost type: it holds for those within.
 OPEN: ConfigDict = {"allow_inf_nan": False, "extra": "allow"}
+#: As ``OPEN``; unknown names are refused.
 CLOSED: ConfigDict = {"allow_inf_nan": False, "extra": "forbid"}
 #: A description is some kB, and the items of a large cohort's findings some MB.
 LARGEST = 2**28

@@ -40,7 +40,8 @@ class HookedBackbone(Backbone):
         class_token: whether the vector is that of a token beside the image's. Then the map is what the last block
             reads: what becomes of it afterwards reaches no prediction.
         name: of the network, for messages.
-        weights: a file that it starts from; the name of each in a network that names them otherwise is ``rename``d.
+        weights: a file that it starts from.
+        rename: the name of a weight in the file -> in the network.
         until: the stage up to which it is frozen. Frozen parts stay in evaluation mode.
 
     Raises:
