@@ -18,10 +18,16 @@ class Fused(nn.Module):
         super().__init__()
         self.model = fusekit.build("rbca", backbone="resnet10t", columns=29, classes=2)
 
-    def forward(self, image: Tensor, columns: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Image (B, C, H, W), columns (B, F) -> logits (B, K), and the loss where labels (B,) are given."""
+    def forward(
+        self, image: Tensor, columns: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Image (B, C, H, W), columns (B, F) -> logits (B, K), and a loss."""
         logits = self.model(image, columns)
-        return {"logits": logits} if labels is None else {"loss": cross_entropy(logits, labels), "logits": logits}
+        return (
+            {"logits": logits}
+            if labels is None
+            else {"loss": cross_entropy(logits, labels), "logits": logits}
+        )
 
 
 class Patients(Dataset[dict[str, Tensor]]):
@@ -34,7 +40,11 @@ class Patients(Dataset[dict[str, Tensor]]):
         return len(self.image)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"image": self.image[index], "columns": self.columns[index], "labels": torch.tensor(index % 2)}
+        return {
+            "image": self.image[index],
+            "columns": self.columns[index],
+            "labels": torch.tensor(index % 2),
+        }
 
 
 torch.manual_seed(0)
@@ -49,4 +59,4 @@ arguments = TrainingArguments(
 )
 trainer = Trainer(Fused(), arguments, train_dataset=Patients())
 print(f"loss {trainer.train().training_loss:.3f}")
-print(f"logits of {len(trainer.predict(Patients()).predictions)} patients")  # type: ignore[arg-type]
+print(f"logits of {len(trainer.predict(Patients()).predictions)} patients")

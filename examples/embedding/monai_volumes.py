@@ -16,11 +16,17 @@ model = FusionModel(
     backbone,
     path,
     RBCAInjector([backbone.sites[i] for i in injected], path.width, spatial_dims=3),
-    ConcatHead(ImageWidths(backbone.map_channels, backbone.width), path.width, classes=2),
+    ConcatHead(
+        ImageWidths(backbone.map_channels, backbone.width), path.width, classes=2
+    ),
     injected=injected,
 )
 
-volume, columns, label = torch.randn(2, 1, 32, 32, 32), torch.randn(2, 12), torch.tensor([0, 1])
+volume, columns, label = (
+    torch.randn(2, 1, 32, 32, 32),
+    torch.randn(2, 12),
+    torch.tensor([0, 1]),
+)
 loss = cross_entropy(model(volume, columns), label)
 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 print(f"{len(injected)} sites, loss {loss.item():.3f}")

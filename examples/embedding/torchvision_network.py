@@ -1,4 +1,4 @@
-"""A network of torchvision as a backbone: its stages are named, and the table reaches into them."""
+"""A network of torchvision as a backbone, into whose stages the table reaches."""
 
 from typing import Any
 
@@ -35,10 +35,16 @@ backbone = HookedBackbone(
     sites="branch",
 )
 encoder = MLPEncoder(columns=12)
-head = ConcatHead(ImageWidths(backbone.map_channels, backbone.width), encoder.width, classes=2)
+head = ConcatHead(
+    ImageWidths(backbone.map_channels, backbone.width), encoder.width, classes=2
+)
 model = FusionModel(backbone, encoder, FiLM(backbone.sites, encoder.width), head)
 
-image, columns, label = torch.randn(8, 3, 64, 64), torch.randn(8, 12), torch.arange(8) % 2
+image, columns, label = (
+    torch.randn(8, 3, 64, 64),
+    torch.randn(8, 12),
+    torch.arange(8) % 2,
+)
 loss = cross_entropy(model(image, columns), label)
 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 print(f"{len(backbone.sites)} sites, loss {loss.item():.3f}")
