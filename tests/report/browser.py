@@ -43,7 +43,8 @@ class Browser:
 
     def open(self, page: Path, width: int = 1280) -> None:
         """Open a page in a window of so many pixels, and note what it asks for."""
-        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1}
+        self._ask("Emulation.setDeviceMetricsOverride", **size, mobile=width < 500)
         self.driver.get_log("performance")
         self.driver.get(page.as_uri())
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
