@@ -27,7 +27,7 @@ BINS = 5
 def at_horizons(evidence: Evidence) -> Iterator[Picture]:
     """Draw AUC and Brier score over the horizons, of all arms and the first seed, with 95 % limits of the AUC."""
     table = pd.concat([_scores(arm.runs[0].subjects).assign(arm=arm.name) for arm in evidence.arms], ignore_index=True)
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
 
     def paint(figure: Figure) -> None:
         ranking, errors = figure.subplots(1, 2)
@@ -61,7 +61,7 @@ def at_horizons(evidence: Evidence) -> Iterator[Picture]:
 def calibration(evidence: Evidence) -> Iterator[Picture]:
     """Draw a panel per arm: observed against predicted risk at each horizon, in groups of like predictions."""
     table = pd.concat([calibrated(arm.runs[0].subjects).assign(arm=arm.name) for arm in evidence.arms])
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
     last = table["horizon"].max()
 
     def paint(figure: Figure) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from fusekit import Run
 from fusekit.experiment.evidence import gather_evidence, write_report
+from tests.browser import MISSING, Browser, browser
 from tests.fake_runs import fake_runs
-from tests.report.browser import MISSING, Browser, browser
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

@@ -45,9 +45,9 @@ class Browser:
         """Open a page in a window of so many pixels, and note what it asks for."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1}
         self._ask("Emulation.setDeviceMetricsOverride", **size, mobile=width < 500)
-        self.driver.get_log("performance")
+        self._log("performance")
         self.driver.get(page.as_uri())
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        messages = [json.loads(message)["message"] for message in self._log("performance")]
         asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         inside = ("data:", page.as_uri())  # a picture within the page, and the page
         self.requested = [url for url in asked if not url.startswith(inside)]
@@ -59,7 +59,7 @@ class Browser:
     @property
     def complaints(self) -> list[str]:
         """What the console says since it was asked last."""
-        return [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        return self._log("browser")
 
     @property
     def words(self) -> int:
@@ -80,6 +80,10 @@ class Browser:
             for one in found
             if one["impact"] in ("serious", "critical")
         ]
+
+    def _log(self, name: str) -> list[str]:
+        log: Any = self.driver.get_log  # which has no types
+        return [entry["message"] for entry in log(name)]
 
     def _ask(self, command: str, **parameters: Any) -> Any:
         return self.driver.execute_cdp_cmd(command, parameters)
