@@ -71,6 +71,20 @@ def test_axe_finds_nothing_serious(window: Browser, report: Path) -> None:
     assert window.violations() == []
 
 
-def test_it_prints(window: Browser, report: Path) -> None:
+def test_it_is_read_in_minutes_and_printed_on_few_pages(window: Browser, report: Path) -> None:
     window.open(report)
-    assert 1 <= window.pages() <= 30
+    assert window.words < 1000
+    assert window.pages() <= 2
+    window.run("document.querySelectorAll('details.part').forEach(one => one.open = true)")
+    assert window.pages() > 4  # what was opened is printed
+
+
+def test_a_table_is_copied_by_its_button_and_is_text_without_one(window: Browser, report: Path) -> None:
+    window.open(report)
+    window.run("document.querySelectorAll('details').forEach(one => one.open = true)")
+    text = window.driver.find_element("id", "subject-scores-CSV").text
+    assert text.startswith("arm,reads,AUC")
+    window.run("window.copied = []; navigator.clipboard.writeText = async text => { copied.push(text); }")
+    window.driver.find_element("css selector", "button[aria-controls='subject-scores-CSV']").click()
+    assert [copied.strip() for copied in window.run("return copied")] == [text]
+    assert window.run("return document.querySelectorAll('button[hidden]').length") == 0
