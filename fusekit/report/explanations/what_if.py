@@ -73,6 +73,8 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, map
 
 def _gains(own: Explained, table: pd.DataFrame) -> np.ndarray:
     """What each value (L,) adds to the number that is explained, against the own value of its column; NaN without."""
+    if not set(own.target.columns) <= set(table):
+        return np.full(len(table), np.nan)
     of = table["explained"].astype(int) if "explained" in table else pd.Series(1, table.index)
     answers = table[list(own.target.columns)].to_numpy(dtype=float)
     explained = np.array([own.target.explained_answers(answers[[k]], of.iloc[k])[0] for k in range(len(table))])
