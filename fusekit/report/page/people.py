@@ -10,7 +10,7 @@ from fusekit.report.formatting import counted
 from fusekit.report.page.tables import Cell, Grid
 
 #: Rows in short.
-ROWS = 12
+ROWS = 10
 
 
 def people_grids(evidence: Evidence) -> tuple[Grid | None, Grid | None]:
@@ -37,12 +37,13 @@ def _first(table: pd.DataFrame, variables: list[str]) -> pd.DataFrame:
     table = table.iloc[1:]
     names = table["column"].str.split(r", (?:mean|n) \(|, | = ", regex=True).str[0]
     table = table[names.map(names.value_counts()) <= ROWS // 2]
-    own = names[table.index].isin(variables)
+    own = names[table.index].str.lower().isin([name.lower() for name in variables])
     apart = pd.to_numeric(table[SMD], errors="coerce") if SMD in table else pd.Series(0.0, index=table.index)
     order = pd.DataFrame({"own": ~own, "apart": (-apart.fillna(-1.0)).where(~own, 0.0)})
     return table.loc[order.sort_values(["own", "apart"], kind="stable").index[:ROWS]]
 
 
 def _grid(caption: str, groups: list[str], table: pd.DataFrame) -> Grid:
-    rows = [[Cell(str(cell)) for cell in row] for row in table[["column", *groups]].itertuples(index=False)]
+    said = table["column"].str.removesuffix(", mean (SD)").str.removesuffix(", n (%)")  # the caption says it
+    rows = [[Cell(str(cell)) for cell in row] for row in table.assign(column=said)[["column", *groups]].to_numpy()]
     return Grid(f"Table 1. {caption}", ["characteristic", *groups], rows)
