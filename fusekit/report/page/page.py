@@ -121,8 +121,8 @@ def _sections(
     remarks = dict(evidence.remarks)
     if balanced := weighed(evidence):
         remarks["calibration"] = f"{balanced} {remarks.get('calibration', '')}".strip()
-    told = STORY[evidence.target.kind]
-    folded = {key: [picture for picture in own if picture.name not in told] for key, own in pictures.items()}
+    story = STORY[evidence.target.kind]
+    folded = {key: [picture for picture in own if picture.name not in story] for key, own in pictures.items()}
     sections = [
         {"key": key, **words, "grids": filled(grids.get(key, [])), "pictures": folded.get(key, [])}
         | {"remark": remarks.get(key, "")}
