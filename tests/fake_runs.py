@@ -222,7 +222,7 @@ class _FakeRun:
             self._ablations().to_csv(out / "ablations.csv", index=False, lineterminator="\n")
         if self.arm in FUSIONS:
             rows = [
-                (k, e, 0.7 * np.exp(-0.2 * e) + 0.02 * self.rng.random(), 1 - 0.45 * np.exp(-0.2 * e), 1e-4, 1.5, 90.0)
+                (k, e, 0.7 * np.exp(-0.9 * e) + 0.02 * self.rng.random(), 1 - 0.45 * np.exp(-0.2 * e), 1e-4, 1.5, 900.0)
                 for k in range(self.folds)
                 for e in range(1, 9)
             ]

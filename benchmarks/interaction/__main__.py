@@ -177,7 +177,7 @@ def draw(summary: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     sizes = sorted({row["subjects"] for row in summary["arms"] if row["arm"] in MAIN})
-    for k, (arm, style) in enumerate(arm_styles(MAIN).items()):
+    for k, (arm, style) in enumerate(arm_styles(MAIN, MAIN).items()):
         rows = [row for row in summary["arms"] if row["arm"] == arm]
         at = np.array([row["subjects"] for row in rows]) * 1.03 ** (k - 1)  # apart, so that intervals can be seen
         mean, low, high = (np.array([row[name] for row in rows]) for name in ("auc", "low", "high"))

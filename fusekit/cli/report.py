@@ -25,7 +25,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write one page on runs of one cohort: scores, comparisons, figures, a checklist. No network, no scripts.
+    """Write one page on runs of one cohort: scores, comparisons, figures, a checklist. No network.
 
     Built from run folders alone, without images or models. The same runs give the same bytes.
     """

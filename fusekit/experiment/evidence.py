@@ -9,10 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from fusekit.data import OURS, Column
 from fusekit.data.own.task import name_of
 from fusekit.data.target import target_of
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
+from fusekit.evaluation.cohorts.table_one import described
 from fusekit.evaluation.shown import title_of
 from fusekit.experiment.not_made import not_made, note_in
 from fusekit.experiment.setup.settings import FREE, identity_of
@@ -20,7 +22,7 @@ from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
-from fusekit.report.run import Run
+from fusekit.report.run import TABLE_ONE, Run
 from fusekit.report.soundness import refuse_unsound
 
 
@@ -51,10 +53,24 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
         arms=arms,
         scores=_scores(arms),
         cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
+        people=_people(runs),
     )
     of = fingerprint([run.folder for run in runs])
     before = computed(out, of) if out else None
     return replace(measured(base) if before is None else replace(base, **before), fingerprint=of)
+
+
+def _people(runs: Sequence[Run]) -> pd.DataFrame | None:
+    """Table 1 as a run wrote it; of older runs, of the variables in ``cohort.csv``."""
+    for run in runs:
+        if (table := run.table(TABLE_ONE)) is not None:
+            return table.fillna("")
+    if not (runs[0].folder / "cohort.csv").exists():
+        return None
+    first, numbers = runs[0].cohort.drop_duplicates("subject"), runs[0].manifest.get("data", {}).get("numbers", ())
+    names = [name for name in map(str, first) if name not in OURS]
+    columns = [Column(name, "number" if name in numbers else "category") for name in names]
+    return described(runs[0].target, first["label"], first[names], columns).reset_index(names="column")
 
 
 def _aggregate(one: Run) -> str:

@@ -45,6 +45,8 @@ class Evidence:
     #: arm, level, metric, value, low, high, spread (SD over seeds; NaN with one), seeds, rows, subjects; of several
     #: seeds the means of values and of limits.
     scores: pd.DataFrame
+    #: Table 1 as text: column, all, the target's groups, missing, and between two groups SMD.
+    people: pd.DataFrame | None = None
     #: One row per scan: scan, subject, label, fold, then variables that scores are split by; None if unknown.
     cohort: pd.DataFrame | None = None
 

@@ -24,7 +24,7 @@ RECORD = Path("figures", ".made.json")
 PAGE = "report.html"
 
 #: What a report reads of a run folder.
-_TABLES = ("predictions", "validation", "history", "ablations", "cohort", "coverage")
+_TABLES = ("predictions", "validation", "history", "ablations", "cohort", "coverage", "table_one")
 _READ = ("manifest.json", "metrics.json", *(f"{name}.csv" for name in _TABLES))
 _LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 
@@ -72,7 +72,7 @@ def fingerprint(folders: Sequence[Path]) -> str:
         files += sorted(path for path in (folder / "explanations" / "fold-0").glob("*") if path.is_file())
         seen.update("".join(f"{path.relative_to(folder)} {_digest(path)}\n" for path in files).encode() + b"\n")
     code = Path(__file__).parents[1]
-    for path in sorted(path for path in code.rglob("*") if path.suffix in (".py", ".html", ".css", ".toml")):
+    for path in sorted(path for path in code.rglob("*") if path.suffix in (".py", ".html", ".css", ".js", ".toml")):
         seen.update(path.read_bytes())
     plugins = sorted(f"{one.name} {one.value}" for one in metadata.entry_points(group="fusekit"))
     seen.update(json.dumps([plugins, [metadata.version(name) for name in _LIBRARIES]]).encode())

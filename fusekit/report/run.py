@@ -25,6 +25,8 @@ from fusekit.report.records import Manifest, Metrics
 
 #: Whether conformal sets and intervals hold the truth.
 COVERAGE = "coverage.csv"
+#: What the subjects are like.
+TABLE_ONE = "table_one.csv"
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -44,6 +46,7 @@ FURTHER = {
     "validation.csv": "probabilities of every slice of subjects set aside",
     "ablations.csv": "probabilities when something is taken away",
     COVERAGE: "how often prediction sets or intervals hold the truth, by group",
+    TABLE_ONE: "Table 1: the clinical columns by class, with gaps and standardised differences",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
     SEAL: "checksums, by which damage is noticed",

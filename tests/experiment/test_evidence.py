@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from fusekit import Run
+from fusekit.data import Cohort
 from fusekit.errors import DataError
+from fusekit.evaluation.cohorts.table_one import table_one
 from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.report.figures.sections import SECTIONS
 from fusekit.report.kept import RECORD, fingerprint, is_current, run_folders
@@ -233,3 +235,18 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(DataError, match="taken"):
         write_report(gather_evidence(runs), tmp_path / "taken")
+
+
+def test_table_one_is_that_of_the_cohort_which_a_run_wrote(small_run: Run, small_cohort: Cohort) -> None:
+    found = gather_evidence([small_run]).people
+    assert found is not None
+    pd.testing.assert_frame_equal(found.set_index("column"), table_one(small_cohort), check_names=False)
+
+
+def test_table_one_of_an_older_run_is_of_what_scores_are_split_by(tmp_path: Path) -> None:
+    (path,) = fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)
+    found = gather_evidence([Run(path)]).people
+    assert found is not None
+    ages = Run(path).cohort.drop_duplicates("subject")["AGE"]
+    own = found.set_index("column").loc["AGE, mean (SD)"]
+    assert own["all"] == f"{ages.mean():.3g} ({ages.std():.2g})"

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from fusekit.data import Cohort, Column
+from fusekit.data import Cohort, Column, Target
 
 #: Categories of a column that have a row each, the most frequent; the others share one.
 CATEGORIES = 10
 OTHERS = "other"
+#: Columns beside those of the groups.
+ALL, MISSING, SMD = "all", "missing", "SMD"
 
 
 def table_one(cohort: Cohort) -> pd.DataFrame:
@@ -26,12 +28,17 @@ def table_one(cohort: Cohort) -> pd.DataFrame:
         a category it is that of its share.
     """
     first = cohort.scans.drop_duplicates("subject")
-    values = cohort.clinical.loc[first.index]
-    numbers, names = cohort.target.groups(first["label"])
-    sides = [np.ones(len(first), dtype=bool), *(numbers == k for k in range(len(names)))]
-    columns = ["all", *names, "missing", *["SMD"] * (len(names) == 2)]
+    return described(cohort.target, first["label"], cohort.clinical.loc[first.index], cohort.columns)
+
+
+def described(target: Target, labels: pd.Series, values: pd.DataFrame, kinds: Sequence[Column]) -> pd.DataFrame:
+    """The same of subjects (N,) with their labels and values, both by one index."""
+    numbers, groups = target.groups(labels)
+    names = [f"{name} (group)" if name in (ALL, MISSING, SMD) else name for name in groups]
+    sides = [np.ones(len(labels), dtype=bool), *(numbers == k for k in range(len(names)))]
+    columns = [ALL, *names, MISSING, *[SMD] * (len(names) == 2)]
     rows = [("subjects", [*(f"{side.sum():,}" for side in sides), "", *[""] * (len(names) == 2)])]
-    for column in cohort.columns:
+    for column in kinds:
         rows += _number(column, values, sides) if column.kind == "number" else _category(column, values, sides)
     index = pd.Index([name for name, _ in rows], name="")
     return pd.DataFrame([cells for _, cells in rows], index=index, columns=columns)

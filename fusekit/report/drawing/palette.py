@@ -17,7 +17,8 @@ LineStyle: TypeAlias = str | tuple[float, tuple[float, ...]]
 
 ARM_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BLACK, GOLD, SKY, BROWN)
 ARM_LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1)))
-ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+#: One more than the colours, so that arms of one colour differ in it.
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ class ArmStyle:
     marker: str
 
 
-def arm_styles(arms: Sequence[str], order: Sequence[str] = ()) -> dict[str, ArmStyle]:
-    """Give every arm its colour, line style and marker, by its place in the comparison.
+def arm_styles(arms: Sequence[str], order: Sequence[str]) -> dict[str, ArmStyle]:
+    """Give every arm its colour, line style and marker, which are its own in every picture of a report.
 
-    ``order`` names all arms of the report, so that an arm looks alike where others are missing. Eight arms have
+    ``order`` names all arms of the report: an arm looks alike where others are missing. Eight arms have
     colours of their own; from the ninth on colours come back with another line style (five of them, so that forty arms
     differ).
     """

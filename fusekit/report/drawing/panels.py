@@ -28,9 +28,7 @@ class Line(NamedTuple):
     high: np.ndarray
 
 
-def overlay(
-    axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], bands: bool, order: Sequence[str] = ()
-) -> None:
+def overlay(axes: Axes, lines: Mapping[str, Line], texts: Mapping[str, str], bands: bool, order: Sequence[str]) -> None:
     """Draw the lines of all arms, and the legend below the panel: names and texts; ``order`` as for ``arm_styles``."""
     styles = arm_styles(list(lines), order)
     for k, arm in enumerate(lines):
@@ -64,7 +62,7 @@ def small_multiples(
     lines: Mapping[str, Line],
     texts: Mapping[str, str],
     finish: Callable[[Axes], object],
-    order: Sequence[str] = (),
+    order: Sequence[str],
 ) -> None:
     """Draw each arm's line with its band in a panel of its own, two per row, the other arms in light grey.
 

@@ -14,7 +14,7 @@ from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Axes, Figure, Picture
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
-from fusekit.report.formatting import records, shortened
+from fusekit.report.formatting import records, shortened, signed
 
 #: Height of a row of slices with its heading, in inches.
 ROW = 2.05
@@ -31,7 +31,7 @@ def what_if(own: Explained) -> Iterator[Picture]:
 
 def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, maps: np.ndarray) -> Picture:
     """One slice's maps (m, H, W), which the table's index counts in, for the values of each column."""
-    meaning = own.meaning_of(table)
+    meaning, table = own.meaning_of(table), table.assign(gain=_gains(own, table))
     groups = {str(column): part for column, part in table.groupby("column", sort=False)}
     lines = [-(-len(part) // 3) for part in groups.values()]
 
@@ -54,13 +54,14 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, map
 
     moved = table[~table["is_original"]].groupby("column", sort=False)["change"].max().dropna()
     said = ", ".join(f"{column} up to {100 * value:.0f} %" for column, value in moved.items())
-    columns = ["column", "level", "unit", "is_original", *own.target.columns, "change"]
+    columns = ["column", "level", "unit", "is_original", *own.target.columns, "gain", "change"]
     return own.draw(
         "what-if",
         paint,
         "what if one clinical value were another?",
         caption=f"One held-out slice and its Grad-CAM{_on(own, panel)} while one clinical value is changed and all "
-        "else stays. Moved: share of the map that lies elsewhere than with the patient's own value (framed)."
+        f"else stays. Signed: what that adds to the {meaning.scale}, against the patient's own value (framed). Moved: "
+        "share of the map that lies elsewhere. All values occurred in training."
         f"{meaning.note} {orientation(own.plane)}",
         alt=f"Maps of one slice for other values of {', '.join(groups)}; share of the map that moves: "
         f"{said or 'unknown'}.",
@@ -68,6 +69,17 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, map
         height=sum(ROW * n + 0.25 for n in lines) + SCALE + 0.25,
         suffix=f"-{number}",
     )
+
+
+def _gains(own: Explained, table: pd.DataFrame) -> np.ndarray:
+    """What each value (L,) adds to the number that is explained, against the own value of its column; NaN without."""
+    if not set(own.target.columns) <= set(table):
+        return np.full(len(table), np.nan)
+    of = table["explained"].astype(int) if "explained" in table else pd.Series(1, table.index)
+    answers = table[list(own.target.columns)].to_numpy(dtype=float)
+    explained = np.array([own.target.explained_answers(answers[[k]], of.iloc[k])[0] for k in range(len(table))])
+    before = pd.Series(explained, table.index).where(table["is_original"]).groupby(table["column"]).transform("first")
+    return np.asarray(explained - before.to_numpy())
 
 
 def _on(own: Explained, panel: Panel) -> str:
@@ -82,7 +94,8 @@ def _heading(axes: Axes, row: Mapping[str, Any], meaning: Meaning) -> None:
     level += unit if len(level + unit) <= 16 else ""
     own, change = row["is_original"], row["change"]
     moved = "own value" if own else "" if pd.isna(change) else f"moved {100 * change:.0f} %"
-    heading = f"{level}\n{meaning.said(row, most=15)}\n{moved}"
+    said = meaning.said(row, most=15) if own or pd.isna(row["gain"]) else signed(row["gain"], 2)
+    heading = f"{level}\n{said}\n{moved}"
     axes.set_title(heading, fontsize=8, fontweight="bold" if own else "normal", loc="center")
     if own:
         axes.set_axis_on()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
-from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, plot, reference
+from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, overlay, plot, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import AS_PREDICTED, Evidence
-from fusekit.report.formatting import shortened
+from fusekit.report.formatting import records, shortened, with_interval
 
 #: Bars of the strip that shows where the probabilities lie, and its height in the panel.
 BARS, STRIP = 20, 0.16
 
 
 def reliability(evidence: Evidence) -> Iterator[Picture]:
-    """Draw how often what the first seed predicted came true, a panel per arm."""
+    """Draw how often what the first seed predicted came true: all arms in one panel, and each in one of its own."""
     bins = evidence.reliability
     if bins.empty:
         return
@@ -26,7 +27,19 @@ def reliability(evidence: Evidence) -> Iterator[Picture]:
     summaries = {arm: _summary(evidence.calibration, arm) for arm in bins["arm"].unique()}
     styles = arm_styles(list(summaries), evidence.names)
 
-    def paint(figure: Figure) -> None:
+    several = len(summaries) > 1
+
+    def all_arms(figure: Figure) -> None:
+        axes = figure.subplots()
+        own = {arm: bins[(bins["arm"] == arm) & (bins["state"] == AS_PREDICTED)] for arm in summaries}
+        columns = ("predicted", "observed", "low", "high")
+        lines = {arm: Line(*(of_arm[column].to_numpy() for column in columns)) for arm, of_arm in own.items()}
+        overlay(axes, lines, {arm: _slope(evidence.calibration, arm) for arm in lines}, False, evidence.names)
+        reference(axes, [0, 1], [0, 1])
+        axes.set(xlabel=f"predicted probability of {evidence.classes[1]}", ylabel="observed", xticks=TICKS)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.015), yticks=TICKS, box_aspect=1)
+
+    def each_arm(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(summaries)).items():
             _panel(axes, bins[bins["arm"] == arm], probabilities[arm], styles[arm])
             axes.set_title("\n".join([shortened(arm), *summaries[arm]]), fontsize=8.5)
@@ -35,16 +48,24 @@ def reliability(evidence: Evidence) -> Iterator[Picture]:
     others = ", ".join(state for state in bins["state"].unique() if state != AS_PREDICTED)
     hollow = f" Hollow: {others}, fitted on validation subjects." if others else ""
     said = "; ".join(": ".join(filter(None, (arm, ", ".join(texts)))) for arm, texts in summaries.items())
-    yield draw(
-        "reliability",
-        paint,
-        title="Reliability curves",
-        caption=f"How often {evidence.classes[1]} was true among held-out subjects with like probabilities. Bars "
-        "are 95 % intervals (Wilson), the strip shows where the probabilities lie; dotted: as predicted." + hollow,
-        alt=f"Reliability curves. {said}.",
-        table=bins,
-        height=2.7 * -(-len(summaries) // 2) + 0.3 if len(summaries) > 1 else 5.2,
-        synthetic=evidence.synthetic,
+    how_often = f"How often {evidence.classes[1]} was true among held-out subjects with like probabilities"
+    picture = partial(draw, alt=f"Reliability curves. {said}.", table=bins, synthetic=evidence.synthetic)
+    if several:
+        yield picture(
+            "reliability",
+            all_arms,
+            title="Calibration",
+            caption=f"{how_often}, of the first seed; slope: of the recalibration, 1 if probabilities are neither too "
+            "sure (below) nor too timid. Dotted: as predicted.",
+            height=4.3 + 0.17 * len(summaries),
+        )
+    yield picture(
+        "reliability-by-arm" if several else "reliability",
+        each_arm,
+        title="Calibration of each arm" if several else "Calibration",
+        caption=f"{how_often}. Bars are 95 % intervals (Wilson), the strip shows where the probabilities lie; dotted: "
+        f"as predicted.{hollow}",
+        height=2.7 * -(-len(summaries) // 2) + 0.3 if several else 5.2,
     )
 
 
@@ -104,6 +125,17 @@ def _panel(axes: Axes, bins: pd.DataFrame, probabilities: np.ndarray, style: Arm
             marker=style.marker, markerfacecolor=face, zorder=order,
         )  # fmt: skip
     axes.set(xticks=TICKS, yticks=TICKS, xlim=(-0.03, 1.03), ylim=(-STRIP - 0.04, 1.03))
+
+
+def _slope(calibration: pd.DataFrame, arm: str) -> str:
+    """``slope 0.88 [0.71, 1.05]``, as predicted; empty if unknown."""
+    if calibration.empty:
+        return ""
+    own = calibration[(calibration["arm"] == arm) & (calibration["state"] == AS_PREDICTED)]
+    if own.empty:
+        return ""
+    row = records(own)[0]
+    return f"slope {with_interval(row['slope'], row['slope_low'], row['slope_high'])}"
 
 
 def _summary(calibration: pd.DataFrame, arm: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.drawing.panels import TICKS, TOGETHER, Line, overlay, reference, small_multiples
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
@@ -82,17 +83,22 @@ def _of_kind(evidence: Evidence, panels: Sequence[Against], kind: Kind, who: str
     texts = [{arm: f"{kind.area} {with_interval(*area)}" for arm, area in own.items()} for own in areas]
     first = next(iter(arms.values()))[0]
     shares = [float((next(iter(own.arms.values()))[0]["label"] == own.label).mean()) for own in panels]
-    together = len(arms) <= TOGETHER
+    together, styles = len(arms) <= TOGETHER, arm_styles(list(arms), evidence.names)
+    points = _operating_points(evidence) if kind is ROC and binary else {}
+    ringed = " Ringed: where each arm calls." if points else ""
 
     def all_arms(figure: Figure) -> None:
         for axes, k in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], places, strict=True):
-            overlay(axes, lines[k], texts[k], together)
+            overlay(axes, lines[k], texts[k], together, evidence.names)
             _finish(axes, kind, shares[k])
+            for arm, (x, y) in points.items():
+                style = styles[arm]
+                axes.plot(x, y, style.marker, color=style.colour, markersize=8, markeredgecolor="black", zorder=5)
             if not binary:
                 axes.set_title(panels[k].title)
 
     def each_arm(figure: Figure) -> None:
-        small_multiples(figure, lines[0], texts[0], lambda axes: _finish(axes, kind, shares[0]))
+        small_multiples(figure, lines[0], texts[0], lambda axes: _finish(axes, kind, shares[0]), evidence.names)
 
     table = pd.concat([_rows(panels[k].name, bands[k], areas[k], kind) for k in places])
     table = table.drop(columns="class") if binary else table
@@ -104,7 +110,7 @@ def _of_kind(evidence: Evidence, panels: Sequence[Against], kind: Kind, who: str
         kind.name,
         all_arms,
         title=kind.title,
-        caption=f"{caption} {BANDS}" if together else caption,
+        caption=caption + ringed + (f" {BANDS}" if together else ""),
         height=len(panels) * (4.3 + 0.17 * len(arms)),
     )
     if binary and not together:
@@ -115,6 +121,16 @@ def _of_kind(evidence: Evidence, panels: Sequence[Against], kind: Kind, who: str
             caption=f"{caption} {BANDS} Grey: the other arms.",
             height=2.55 * ceil(len(arms) / 2) + 0.3,
         )
+
+
+def _operating_points(evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """Arm -> 1 - specificity and sensitivity of its calls, where both are scored."""
+    points = {}
+    for arm in evidence.names:
+        found = [evidence.score(arm, name) for name in ("specificity", "sensitivity")]
+        if (specificity := found[0]) is not None and (sensitivity := found[1]) is not None:
+            points[arm] = (1 - float(specificity["value"]), float(sensitivity["value"]))
+    return points
 
 
 def _rows(name: str, bands: Mapping[str, Band], areas: Mapping[str, Limits], kind: Kind) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def cut_reliability(evidence: Evidence) -> Iterator[Picture]:
                 arm: Line(*(own[column].to_numpy() for column in ("predicted", "observed", "low", "high")))
                 for arm, own in of_arm.items()
             }
-            overlay(axes, lines, {arm: f"Brier {scores[name, arm]:.3f}" for arm in subjects}, together)
+            overlay(axes, lines, {arm: f"Brier {scores[name, arm]:.3f}" for arm in subjects}, together, evidence.names)
             reference(axes, [0, 1], [0, 1])
             axes.set_title(name[0].upper() + name[1:])
             axes.set(xlabel="predicted", ylabel="observed", xticks=TICKS, yticks=TICKS, box_aspect=1)

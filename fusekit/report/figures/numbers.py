@@ -103,7 +103,7 @@ def _paired(subjects: pd.DataFrame) -> pd.DataFrame:
 def _drawn(
     evidence: Evidence, name: str, table: pd.DataFrame, panel: Panel, *, title: str, caption: str, alt: str
 ) -> Picture:
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
     of_arm: Mapping[Any, pd.DataFrame] = dict(list(table.groupby("arm", sort=False)))
 
     def paint(figure: Figure) -> None:

@@ -69,6 +69,14 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
     },
 }
 
+#: Kind of target -> the pictures that tell the story, in order; all others are in folds.
+STORY: dict[str, tuple[str, ...]] = {
+    Classes.kind: ("scores", "differences", "roc", "reliability"),
+    Ordered.kind: ("scores", "differences", "roc", "reliability"),
+    Number.kind: ("scores", "differences", "scatter"),
+    TimeToEvent.kind: ("scores", "differences", "horizons", "calibration-at-horizons"),
+}
+
 
 def sections(evidence: Evidence, failed: Callable[[str], None] | None = None) -> dict[str, list[Picture]]:
     """Draw what there is to draw; a section without anything has an empty list.

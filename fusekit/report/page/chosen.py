@@ -22,7 +22,7 @@ class _Fold(NamedTuple):
 
 def chosen_grids(evidence: Evidence) -> list[Grid]:
     """The priors' weights by arm, and the chosen columns by arm, where there are any."""
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
     folds = {arm.name: list(_folds(arm)) for arm in evidence.arms}
     priors, columns = [], []
     for name, trained in folds.items():

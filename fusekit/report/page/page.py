@@ -1,4 +1,4 @@
-"""One page of HTML from evidence and pictures: no network, no scripts, the same bytes for the same runs."""
+"""One page of HTML from evidence and pictures: no network, the same bytes for the same runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from typing import Any
 
 from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
+from fusekit.report.figures.sections import STORY
 from fusekit.report.formatting import counted
 from fusekit.report.kept import PAGE
 from fusekit.report.page.checklist import checklist
 from fusekit.report.page.chosen import chosen_grids
+from fusekit.report.page.copied import copies
 from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.flow import flow_of
+from fusekit.report.page.people import people_grids
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
     Grid,
     arms_grid,
     calibration_grid,
+    filled,
     pairs_grids,
     published_grid,
     shapley_grid,
@@ -31,9 +35,6 @@ from fusekit.report.page.weighed import weighed
 
 #: So many items of a finding are shown.
 SHOWN = 10
-
-#: The worst first.
-SEVERITIES = ("refusal", "warning", "note")
 
 
 def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -47,7 +48,8 @@ def page(evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], notes: S
 
     folder = resources.files("fusekit.report") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals["css"] = (folder / "report.css").read_text(encoding="utf-8")
+    environment.globals |= {name: (folder / f"report.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
+    environment.globals["copies"] = copies
     environment.filters["scrubbed"] = lambda text: scrubbed(str(text))
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
     html = template.render(_content(evidence, pictures, notes, (folder / "sections.toml").read_text(encoding="utf-8")))
@@ -65,7 +67,9 @@ def _content(
         "arm": len(evidence.arms),
         "seed": len(evidence.seeds),
     }
-    entries = checklist(evidence)
+    entries, (people, everyone) = checklist(evidence), people_grids(evidence)
+    named = {picture.name: picture for own in pictures.values() for picture in own}
+    sections, remarks = _sections(evidence, pictures, tomllib.loads(words))
     # What the manifest says of an earlier page is of no use here.
     found = [one for one in evidence.manifest.get("findings") or () if one.get("items") != [PAGE]]
     return {
@@ -74,10 +78,15 @@ def _content(
         "facts": [counted(number, noun) for noun, number in counts.items()],
         "subject_grid": arms_grid(evidence, "subject"),
         "slice_grid": arms_grid(evidence, "slice"),
-        "first_pictures": pictures.get("scores", ()),
+        "alone": len(evidence.arms) == 1,
+        "story": [named[name] for name in STORY[evidence.target.kind] if name in named],
+        "people": people,
+        "everyone": everyone,
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.parts, set(predictions["fold"].tolist())),
-        "findings": _findings([*found, *notes]),
-        "sections": _sections(evidence, pictures, tomllib.loads(words)),
+        "warned": _shown([*found, *notes], ("refusal", "warning")),
+        "notes": _shown([*found, *notes], ("note",)),
+        "sections": sections,
+        "remarks": remarks,
         "config_grid": config_grid(evidence),
         "versions_grid": versions_grid(evidence),
         "again": again(evidence),
@@ -87,17 +96,16 @@ def _content(
     }
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Severity -> the findings of it, where there are any."""
-    shown = [{**finding, "shown": list(finding.get("items", ()))[:SHOWN]} for finding in findings]
-    grouped = {name: [finding for finding in shown if finding["severity"] == name] for name in SEVERITIES}
-    return {name: own for name, own in grouped.items() if own}
+def _shown(findings: Sequence[Mapping[str, Any]], severities: Sequence[str]) -> list[dict[str, Any]]:
+    """The findings of these severities, in that order, with what is shown of each."""
+    own = [finding for name in severities for finding in findings if finding["severity"] == name]
+    return [{**finding, "shown": list(finding.get("items", ()))[:SHOWN]} for finding in own]
 
 
 def _sections(
     evidence: Evidence, pictures: Mapping[str, Sequence[Picture]], parts: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The parts below the first screen that have something to show or say why they do not.
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The folded parts that have something to show, and by title why others have not.
 
     Their order, titles and texts are those of ``templates/sections.toml``.
     """
@@ -113,9 +121,12 @@ def _sections(
     remarks = dict(evidence.remarks)
     if balanced := weighed(evidence):
         remarks["calibration"] = f"{balanced} {remarks.get('calibration', '')}".strip()
+    story = STORY[evidence.target.kind]
+    folded = {key: [picture for picture in own if picture.name not in story] for key, own in pictures.items()}
     sections = [
-        {"key": key, **words, "grids": grids.get(key, []), "pictures": pictures.get(key, [])}
+        {"key": key, **words, "grids": filled(grids.get(key, [])), "pictures": folded.get(key, [])}
         | {"remark": remarks.get(key, "")}
         for key, words in parts.items()
     ]
-    return [one for one in sections if one["grids"] or one["pictures"] or one["remark"]]
+    shown = [one for one in sections if one["grids"] or one["pictures"]]
+    return shown, {one["title"]: one["remark"] for one in sections if one["remark"] and one not in shown}

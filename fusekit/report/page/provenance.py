@@ -91,7 +91,8 @@ def again(evidence: Evidence) -> list[str]:
     """Command lines that make all of it again; ``DIR`` and ``RUN`` are the reader's own folders."""
     config: Mapping[str, Any] = evidence.manifest.get("config", {})
     kinds = {arm.kind for arm in evidence.arms}
-    named = all(arm.name == arm.runs[0].manifest.get("config", {}).get("fusion", arm.name) for arm in evidence.arms)
+    trained = [arm for arm in evidence.arms if arm.kind == "fusion"]  # a late fusion is named by what it joins
+    named = all(arm.name == arm.runs[0].manifest.get("config", {}).get("fusion", arm.name) for arm in trained)
     if not kinds <= {"fusion", "baseline", LATE} or not named or (len(evidence.arms) == 1 and kinds == {"baseline"}):
         return ["fusekit run --config RUN/manifest.json"] * ("fusion" in kinds)
     task = str(config.get("task", evidence.task))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -41,6 +41,18 @@ class Grid(NamedTuple):
     texts: Sequence[int] = ()  # numbers of the columns that are read as text and set to the left, beside the first
 
 
+def filled(grids: Iterable[Grid]) -> list[Grid]:
+    """Tables without the rows and columns that hold nothing but dashes, and without those of which nothing is left."""
+    return [kept for grid in grids if (kept := _filled(grid)).rows and len(kept.columns) > 1]
+
+
+def _filled(grid: Grid) -> Grid:
+    rows = [row for row in grid.rows if any(cell.text != NOTHING for cell in row[1:])]
+    kept = [k for k in range(len(grid.columns)) if k == 0 or any(row[k].text != NOTHING for row in rows)]
+    columns, texts = [grid.columns[k] for k in kept], [kept.index(k) for k in grid.texts if k in kept]
+    return Grid(grid.caption, columns, [[row[k] for k in kept] for row in rows], texts)
+
+
 def _interval(low: float, high: float, digits: int = 2) -> tuple[str, ...]:
     """``0.82 to 0.93`` as the notes of a cell; none if there is none."""
     return () if pd.isna(low) or pd.isna(high) else (f"{number(low, digits)} to {number(high, digits)}",)
@@ -54,7 +66,7 @@ def valued(value: float, low: float, high: float, digits: int = 2) -> Cell:
 def arms_grid(evidence: Evidence, level: str) -> Grid:
     """Every arm with every metric, in the order given."""
     metrics = sorted(evidence.metrics, key=lambda name: name not in FIRST)  # stable: the rest as they were
-    styles, sure = arm_styles(evidence.names), best_for_sure(evidence) if level == "subject" else None
+    styles, sure = arm_styles(evidence.names, evidence.names), best_for_sure(evidence) if level == "subject" else None
     rows = []
     for arm in evidence.arms:
         kind = () if arm.kind == "fusion" else (arm.kind,)
@@ -88,7 +100,7 @@ def pairs_grids(evidence: Evidence) -> list[Grid]:
     if evidence.pairs.empty:
         return []
     several = len(evidence.seeds) > 1
-    columns = ["pair", "difference", "p", "p, Holm", *["SD over seeds"] * several, "in words"]
+    columns = ["pair", "difference", "p", "p, Holm", *["SD over seeds"] * several]
     grids = []
     for measure, own in evidence.pairs.groupby("measure", sort=False):
         title = evidence.metrics.get(str(measure), str(measure))
@@ -100,7 +112,7 @@ def pairs_grids(evidence: Evidence) -> list[Grid]:
             f"Differences in {title} on the same subjects, with 95 % intervals: {test}, Holm's correction over "
             f"{counted(len(rows), 'pair')}. Intervals are not corrected."
         )
-        grids.append(Grid(caption, columns, rows, texts=(len(columns) - 1,)))
+        grids.append(Grid(caption, columns, rows))
     return grids
 
 
@@ -112,15 +124,15 @@ def _pair(row: Mapping[Any, Any], several: bool) -> list[Cell]:
         Cell(p_value(row["p"])),
         Cell(p_value(row["p_holm"]), strong=sure),
         *([Cell(number(row["spread"], 3))] if several else []),
-        Cell(str(row["sentence"])),
     ]
 
 
 def published_grid(evidence: Evidence) -> list[Grid]:
-    """Published rows, each above ours."""
+    """Published rows, each above the arm of ours that it is of; those without one are left out."""
     rows: list[list[Cell]] = []
     printed: set[Any] = set()  # the same words once
-    published: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    entries: Sequence[Mapping[str, Any]] = evidence.manifest.get("published") or ()
+    published = [entry for entry in entries if entry.get("fusion") in evidence.names]
     metrics = [name for name in evidence.metrics if any(name in entry["scores"] for entry in published)]
     for entry in published:
         scores = {name: value for name, value in entry["scores"].items() if value is not None}
@@ -133,10 +145,9 @@ def published_grid(evidence: Evidence) -> list[Grid]:
             follow = () if math.isnan(own) else (f"follows: {number(own, 3)}",)
             cells.append(Cell(number(scores.get(name), 3), follow, muted=True))
         rows.append(cells)
-        ours = next((arm for arm in evidence.arms if arm.name == entry.get("fusion")), None)
-        if ours is not None:
-            here = [_score(evidence.score(ours.name, name, "slice"), digits=3) for name in metrics]
-            rows.append([Cell(ours.name), Cell("here, slice level"), *here])
+        ours = str(entry["fusion"])
+        here = [_score(evidence.score(ours, name, "slice"), digits=3) for name in metrics]
+        rows.append([Cell(ours), Cell("here, slice level"), *here])
     if not rows:
         return []
     caption = "Context: other patients, other images, other columns; not comparable with ours"

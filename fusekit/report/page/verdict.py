@@ -15,6 +15,7 @@ import pandas as pd
 from fusekit.evaluation.arms.pairs import LEVEL, MEASURES
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.formatting import counted, equals, limits_of, listed, number, signed
+from fusekit.report.trained import doubts
 
 
 class Verdict(NamedTuple):
@@ -75,7 +76,16 @@ def best_for_sure(evidence: Evidence) -> str | None:
 
 
 def verdict(evidence: Evidence) -> Verdict:
-    """Answer the question that the arms can answer."""
+    """Answer the question that the arms can answer, and say where its networks were not trained as they should be."""
+    answer, found = _answer(evidence), doubts(evidence)
+    if not found:
+        return answer
+    call = f"{answer.call} But {'; '.join(f'{doubt.arms} {doubt.briefly}' for doubt in found)}."
+    said = (f"{doubt.arms} {doubt.what}: {doubt.advice}." for doubt in found)
+    return Verdict(call, (*answer.sentences, *said), answer.kind)
+
+
+def _answer(evidence: Evidence) -> Verdict:
     fusions = [arm for arm in evidence.arms if arm.fuses]
     others = [arm for arm in evidence.arms if not arm.fuses]
     if not (fusions and others and measure_of(evidence.pairs)):
@@ -85,7 +95,7 @@ def verdict(evidence: Evidence) -> Verdict:
     won = {a.name: [b.name for b in others if (one := edges[a.name, b.name]) and one.ahead] for a in fusions}
     lost = {a.name: [b.name for b in others if (one := edges[a.name, b.name]) and one.behind] for a in fusions}
     ahead = [a for a in fusions if len(won[a.name]) == len(others)]
-    first, second = _best(evidence, ahead or fusions, measure), _best(evidence, others, measure)
+    first, second = best_of(evidence, ahead or fusions, measure), best_of(evidence, others, measure)
     compared = _compared(first, second, edges[first.name, second.name], evidence)
     if ahead:
         kinds = {"every classical baseline" if b.kind == "baseline" else "every arm of one modality" for b in others}
@@ -146,8 +156,8 @@ def _unasked(evidence: Evidence, fusions: Sequence[Arm]) -> Verdict:
     return Verdict("Whether fusion helps was not asked here.", tuple(sentences), "unasked")
 
 
-def _best(evidence: Evidence, arms: Sequence[Arm], measure: str) -> Arm:
-    """The best score, to be named first; what is claimed never rests on it."""
+def best_of(evidence: Evidence, arms: Sequence[Arm], measure: str) -> Arm:
+    """The arm with the best score, to be named first; what is claimed never rests on it."""
     rows = {arm.name: evidence.score(arm.name, measure) for arm in arms}
     sign = MEASURES[measure].sign
     return max(arms, key=lambda arm: -np.inf if (row := rows[arm.name]) is None else sign * float(row["value"]))

@@ -50,10 +50,13 @@ def test_every_colour_stands_out_from_white_paper() -> None:
 
 def test_arms_keep_their_looks_and_differ_without_colour() -> None:
     names = [f"arm {k}" for k in range(40)]
-    styles = arm_styles(names)
+    styles = arm_styles(names, names)
     assert len(set(styles.values())) == 40
     assert len({style.marker for style in list(styles.values())[:8]}) == 8
+    ninth, first = styles["arm 8"], styles["arm 0"]
+    assert ninth.colour == first.colour
+    assert ninth.marker != first.marker
     assert len({(style.line, style.marker) for style in styles.values()}) == 40
     for few in (1, 4, 9):
-        assert list(arm_styles(names[:few]).values()) == list(styles.values())[:few]
+        assert list(arm_styles(names[:few], names[:few]).values()) == list(styles.values())[:few]
     assert arm_styles(["arm 5", "new"], names[:8]) == {"arm 5": styles["arm 5"], "new": styles["arm 8"]}

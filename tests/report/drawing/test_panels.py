@@ -28,13 +28,13 @@ def test_every_arm_has_a_panel_and_the_lowest_of_each_column_has_labels(count: i
 
 def test_small_multiples_show_the_others_in_grey_and_one_band(monkeypatch: pytest.MonkeyPatch) -> None:
     figure = Figure()
-    small_multiples(figure, LINES, {"a": "1.0"}, lambda axes: axes.set_xlabel("x"))
+    small_multiples(figure, LINES, {"a": "1.0"}, lambda axes: axes.set_xlabel("x"), "abc")
     panels = [axes for axes in figure.axes if axes.get_visible()]
     for axes, name in zip(panels, LINES, strict=True):
         *others, own = axes.lines
         assert len(others) == 2
         assert {line.get_color() for line in others} == {"#C8C8C8"}
-        assert own.get_color() == arm_styles("abc")[name].colour
+        assert own.get_color() == arm_styles("abc", "abc")[name].colour
         np.testing.assert_array_equal(np.asarray(own.get_ydata()), LINES[name].y)
         assert len(axes.collections) == 1
     assert panels[0].get_title(loc="center") + panels[0].get_title(loc="left") == "a\n1.0"
@@ -43,7 +43,7 @@ def test_small_multiples_show_the_others_in_grey_and_one_band(monkeypatch: pytes
 def test_an_overlay_names_its_arms_and_leaves_out_undefined_bands() -> None:
     axes = Figure().subplots()
     lines = {**LINES, "d": Line(X, X, np.full(5, np.nan), np.full(5, np.nan))}
-    overlay(axes, lines, {"a": "first"}, bands=True)
+    overlay(axes, lines, {"a": "first"}, True, "abcd")
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["a: first", "b", "c", "d"]
@@ -54,7 +54,7 @@ def test_an_overlay_names_its_arms_and_leaves_out_undefined_bands() -> None:
 def test_a_forest_leaves_out_what_is_not_a_number() -> None:
     axes = Figure().subplots()
     nan = float("nan")
-    style = arm_styles("a")["a"]
+    style = arm_styles("a", "a")["a"]
     for place, limits in enumerate([(0.5, 0.4, 0.7), (0.6, nan, nan), (nan, nan, nan)]):
         forest(axes, place, limits, style)
     drawn = [np.asarray(line.get_xdata(), dtype=float).tolist() for line in axes.lines]

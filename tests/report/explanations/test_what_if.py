@@ -14,6 +14,7 @@ from fusekit.errors import DataError
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import laid_over
 from fusekit.report.explanations.what_if import mean_maps, what_if
+from fusekit.report.formatting import number
 
 RNG = np.random.default_rng(0)
 
@@ -39,12 +40,14 @@ def test_every_value_has_its_map_and_the_own_one_a_frame(
         pixels = np.asarray(axes.images[0].get_array())
         np.testing.assert_array_equal(pixels, np.rint(laid_over(image, heat) * 255))
     titles = [axes.get_title(loc="center") for axes in shown]
-    assert titles[0] == "10.33 pg/ml\np(AD) = 0.20\nmoved 10 %"
+    assert titles[0] == f"10.33 pg/ml\n{number(np.log(0.2 / 0.8) - np.log(0.4 / 0.6))}\nmoved 10 %"
     assert titles[1] == "20.33 pg/ml\np(AD) = 0.40\nown value"
-    assert titles[4] == "0\np(AD) = 0.50\n"
+    assert titles[4] == "0\n0.00\n"
     assert titles[5] == "missing\np(AD) = 0.50\nown value"
     assert [axes.axison for axes in shown] == [False, True, False, False, False, True]
+    assert titles[3].startswith(f"40.33 pg/ml\n+{np.log(0.8 / 0.2) - np.log(0.4 / 0.6):.2f}\n")
     assert "PTAU up to 40 %" in picture.alt
+    assert "adds to the log odds of AD" in picture.caption
     assert "SYNTHETIC data" in picture.svg
 
 

@@ -25,10 +25,16 @@ def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Fi
     p = np.array([0.2] * 20 + [0.8] * 10)
     summary = pd.DataFrame(
         {"arm": "a", "state": ["as predicted", "after temperature"], "brier": [0.2, 0.18], "ece": 0.1}
-    )
+    ).assign(slope=[0.5, 1.0], slope_low=0.4, slope_high=0.6)
     arms = {"a": run_of(subjects=pd.DataFrame({"p_1": p})), "b": run_of(subjects=pd.DataFrame({"p_1": [0.6]}))}
-    (picture,) = reliability(evidence_of(arms, reliability=BINS, calibration=summary, synthetic=True))
-    first, second = drawn[0].axes
+    together, picture = reliability(evidence_of(arms, reliability=BINS, calibration=summary, synthetic=True))
+    (overlaid,) = drawn[0].axes
+    assert np.asarray(overlaid.lines[0].get_xydata()).tolist() == [[0.2, 0.1], [0.8, 0.7]]
+    legend = overlaid.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a: slope 0.50 [0.40, 0.60]", "b"]
+    assert (together.name, picture.name) == ("reliability", "reliability-by-arm")
+    first, second = drawn[1].axes
     curve, recalibrated = first.lines[1:]
     assert np.asarray(curve.get_xydata()).tolist() == [[0.2, 0.1], [0.8, 0.7]]
     assert recalibrated.get_markerfacecolor() == "white"
@@ -49,7 +55,7 @@ def test_bins_intervals_and_where_the_probabilities_lie_are_drawn(drawn: list[Fi
 
 def test_without_recalibration_nothing_is_said_of_it() -> None:
     arms = dict.fromkeys("ab", run_of(subjects=pd.DataFrame({"p_1": [0.5]})))
-    (picture,) = reliability(evidence_of(arms, reliability=BINS[BINS["state"] == "as predicted"]))
+    _, picture = reliability(evidence_of(arms, reliability=BINS[BINS["state"] == "as predicted"]))
     assert "validation" not in picture.caption
 
 

@@ -62,7 +62,7 @@ def test_an_arm_keeps_its_colour_where_another_is_missing(drawn: list[Figure]) -
     list(ablations(given(contribution=own[own["arm"] == "b"])))
     rows = [("b", h, 0.8, 0.7, 0.9) for h in (0.0, 0.5)]
     list(missingness(given(missingness=pd.DataFrame(rows, columns=["arm", "hidden", "value", "low", "high"]))))
-    colour = arm_styles("ab")["b"].colour
+    colour = arm_styles("ab", "ab")["b"].colour
     assert [figure.axes[0].lines[0].get_color() for figure in drawn] == [colour] * 3
 
 

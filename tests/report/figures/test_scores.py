@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from fusekit.report.drawing.palette import arm_styles
 from fusekit.report.evidence import Evidence
 from fusekit.report.figures.scores import differences, scores
 from tests.report.conftest import evidence_of, run_of
@@ -41,42 +43,56 @@ def across(axes: object) -> list[list[float]]:
 
 def test_scores_intervals_and_seeds_are_drawn(drawn: list[Figure]) -> None:
     (picture,) = scores(given(3, synthetic=True))
-    accuracy, auc = (axes for axes in drawn[0].axes if axes.get_visible())
-    assert auc.get_title(loc="left") == "AUC"
+    (axes,) = drawn[0].axes
+    assert axes.get_xlabel() == "AUC"
     expected = [part for k in range(3) for part in ([0.1 * k + 0.4, 0.1 * k + 0.6], [0.1 * k + 0.5], [0.5, 0.51, 0.52])]
-    for got, wanted in zip(across(auc), expected, strict=True):
+    for got, wanted in zip(across(axes), expected, strict=True):
         assert got == pytest.approx(wanted)
-    assert len(across(accuracy)) == 9
+    assert [text.get_text() for text in axes.texts] == ["0.50 [0.40, 0.60]", "0.60 [0.50, 0.70]", "0.70 [0.60, 0.80]"]
     assert "each of 3 seeds" in picture.caption
     assert "60 subjects" in picture.caption
     assert "SYNTHETIC data" in picture.svg
-    assert picture.table["value"].tolist() == TABLE["value"].tolist()
-    assert "not there" not in picture.svg
+    assert picture.table["metric"].unique().tolist() == ["auc"]
 
 
-def test_one_seed_has_no_ticks() -> None:
+def test_one_seed_has_no_ticks_and_one_arm_no_axes() -> None:
     (picture,) = scores(given(1))
     assert "seeds" not in picture.caption
+    alone = given(1)
+    assert list(scores(replace(alone, arms=alone.arms[:1]))) == []
 
 
-def test_differences_say_in_shape_which_are_told_apart(drawn: list[Figure]) -> None:
-    pairs = pd.DataFrame(
-        [
-            ("a", "b", "auc", 0.1, 0.05, 0.15, 0.001, 0.0004, 0.02, 60),
-            ("a", "c", "auc", 0.01, -0.05, 0.07, 0.3, 0.31, 0.02, 60),
-        ],
-        columns=["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"],
-    )
-    (picture,) = differences(given(1, pairs=pairs))
+PAIRS = pd.DataFrame(
+    [
+        ("a", "b", "auc", 0.1, 0.05, 0.15, 0.001, 0.0004, 0.02, 60),
+        ("a", "c", "auc", 0.01, -0.05, 0.07, 0.3, 0.31, 0.02, 60),
+        ("b", "c", "auc", -0.09, -0.2, 0.02, 0.06, 0.2, 0.02, 60),
+        ("a", "b", "accuracy", 0.3, 0.2, 0.4, 0.001, 0.001, 0.02, 60),
+    ],
+    columns=["first", "second", "measure", "difference", "low", "high", "p", "p_holm", "spread", "subjects"],
+)
+
+
+def test_differences_from_the_first_arm_say_in_shape_which_are_told_apart(drawn: list[Figure]) -> None:
+    (picture,) = differences(given(1, pairs=PAIRS))
     (axes,) = drawn[0].axes
     assert [text.get_text() for text in axes.texts] == ["p < 0.001", "p = 0.31"]
     points = [line for line in axes.lines if len(np.atleast_1d(np.asarray(line.get_xdata()))) == 1]
-    assert [line.get_marker() for line in points] == ["s", "o"]
-    assert [line.get_markerfacecolor() for line in points] == ["#000000", "white"]
-    assert across(axes)[1] == pytest.approx([0.08, 0.12])  # seeds
-    assert across(axes)[2] == pytest.approx([0.05, 0.15])
-    assert picture.alt == "Told apart: a and b in AUC."
-    assert picture.table.equals(pairs)
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a \N{MINUS SIGN} b", "a \N{MINUS SIGN} c"]
-    (nothing,) = differences(given(1, pairs=pairs.assign(p_holm=0.5)))
-    assert nothing.alt == "No pair of arms can be told apart."
+    assert [line.get_markerfacecolor() == "white" for line in points] == [False, True]
+    looks = arm_styles("bc", "abc")
+    assert [line.get_color() for line in points] == [looks["b"].colour, looks["c"].colour]
+    assert across(axes)[1] == pytest.approx([-0.15, -0.05])
+    assert picture.alt == "Different from a: b."
+    assert picture.table["difference"].tolist() == [-0.1, -0.01]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "c"]
+    (nothing,) = differences(given(1, pairs=PAIRS.assign(p_holm=0.5)))
+    assert nothing.alt == "No arm can be told apart from it."
+
+
+def test_differences_are_from_the_best_arm_without_fusion() -> None:
+    three = given(1, pairs=PAIRS)
+    reads = {"a": {"image", "table"}, "b": {"image"}, "c": {"table"}}
+    arms = tuple(replace(arm, reads=frozenset(reads[arm.name])) for arm in three.arms)
+    (picture,) = differences(replace(three, arms=arms))
+    assert "minus c, the best of the arms without fusion" in picture.caption
+    assert picture.table[["arm", "difference"]].to_numpy().tolist() == [["a", 0.01], ["b", -0.09]]

@@ -14,7 +14,7 @@ import pytest
 from fusekit.evaluation import Rule
 from fusekit.experiment.evidence import gather_evidence
 from fusekit.report.evidence import Evidence
-from fusekit.report.figures.sections import SECTIONS, sections
+from fusekit.report.figures.sections import SECTIONS, STORY, sections
 from fusekit.report.run import Run
 from tests.fake_runs import fake_runs
 
@@ -55,7 +55,7 @@ def test_every_section_has_its_pictures_and_no_two_share_a_name(full: Evidence) 
     assert names["scores"][0] == "scores"
     assert names["curves"] == ["roc", "precision-recall"]
     assert names["calls"] == ["confusion"]
-    assert names["calibration"] == ["reliability"]
+    assert names["calibration"] == ["reliability", "reliability-by-arm"]
     assert names["decision"] == ["decision-curve"]
     assert names["contribution"] == ["ablations", "importance", "shapley", "missingness"]
     assert names["subgroups"] == ["subgroups-auc"]
@@ -63,6 +63,7 @@ def test_every_section_has_its_pictures_and_no_two_share_a_name(full: Evidence) 
     assert names["training"] == ["training"]
     flat = [picture for pictures in drawn.values() for picture in pictures]
     assert len({picture.name for picture in flat}) == len(flat)
+    assert set(STORY["classes"]) <= {picture.name for picture in flat}
     for picture in flat:
         assert "SYNTHETIC data" in picture.svg
         assert picture.caption.startswith("SYNTHETIC data.")

@@ -25,7 +25,9 @@ def test_every_fold_is_a_line_and_the_mean_ends_with_the_shortest(drawn: list[Fi
     assert np.asarray(thin.get_ydata()).tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert len(np.asarray(other.get_ydata())) == 3
     assert np.asarray(mean.get_ydata()).tolist() == pytest.approx([1.5, 1.0, 1 / 3 + 0.5])
-    assert {line.get_color() for line in loss.lines} == {arm_styles(["image-only", "concat"])["concat"].colour}
+    assert {line.get_color() for line in loss.lines} == {
+        arm_styles(["concat"], ["image-only", "concat"])["concat"].colour
+    }
     assert len(accuracy.lines) == 3
     assert len(picture.table) == 7
     assert "validation" not in picture.caption

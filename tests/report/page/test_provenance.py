@@ -62,6 +62,16 @@ def test_the_command_names_arms_seeds_and_options(tmp_path: Path) -> None:
     assert "--data" not in words
 
 
+def test_a_late_fusion_is_made_again_by_the_comparison_that_joins_its_arms(tmp_path: Path) -> None:
+    paths = fake_runs(tmp_path, arms=["image-only", "logistic", "rbca"], subjects=40, ablations=False)
+    manifest = json.loads((paths[2] / "manifest.json").read_text())
+    late = {**manifest, "arm": "mean of image-only and logistic", "kind": "late fusion"}
+    (paths[2] / "manifest.json").write_text(json.dumps(late))
+    words = shlex.split(again(gather_evidence([Run(path) for path in paths]))[0])
+    assert words[:4] == ["fusekit", "compare", "adni-ad", "--fusion"]
+    assert words[words.index("--late-fusion") + 1] == "mean"
+
+
 def test_one_run_is_run_again(tmp_path: Path) -> None:
     evidence = gather_evidence([Run(path) for path in fake_runs(tmp_path, arms=["rbca"], subjects=40, ablations=False)])
     assert again(evidence)[0].startswith("fusekit run adni-ad --fusion rbca --seed 0 ")

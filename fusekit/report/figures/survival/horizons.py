@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -15,7 +16,7 @@ from fusekit.evaluation.survival.brier import brier_terms
 from fusekit.evaluation.survival.concordance import auc_at, shares
 from fusekit.evaluation.survival.kaplan_meier import survival
 from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
-from fusekit.report.drawing.panels import TICKS, arm_panels, first_column, legend_below, reference
+from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, overlay, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import number, shortened
@@ -27,7 +28,7 @@ BINS = 5
 def at_horizons(evidence: Evidence) -> Iterator[Picture]:
     """Draw AUC and Brier score over the horizons, of all arms and the first seed, with 95 % limits of the AUC."""
     table = pd.concat([_scores(arm.runs[0].subjects).assign(arm=arm.name) for arm in evidence.arms], ignore_index=True)
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
 
     def paint(figure: Figure) -> None:
         ranking, errors = figure.subplots(1, 2)
@@ -59,12 +60,25 @@ def at_horizons(evidence: Evidence) -> Iterator[Picture]:
 
 
 def calibration(evidence: Evidence) -> Iterator[Picture]:
-    """Draw a panel per arm: observed against predicted risk at each horizon, in groups of like predictions."""
+    """Draw observed against predicted risk in groups of like predictions.
+
+    Of several arms, all together at the last horizon, and then a panel per arm with every horizon.
+    """
     table = pd.concat([calibrated(arm.runs[0].subjects).assign(arm=arm.name) for arm in evidence.arms])
-    styles = arm_styles(evidence.names)
+    styles = arm_styles(evidence.names, evidence.names)
     last = table["horizon"].max()
 
-    def paint(figure: Figure) -> None:
+    of_last, several = table[table["horizon"] == last], len(styles) > 1
+
+    def together(figure: Figure) -> None:
+        axes, columns = figure.subplots(), ["predicted", "observed", "low", "high"]
+        lines = {str(arm): Line(*own[columns].to_numpy().T) for arm, own in of_last.groupby("arm", sort=False)}
+        overlay(axes, lines, {}, False, evidence.names)
+        reference(axes, [0, 1], [0, 1])
+        axes.set(xlabel=f"predicted risk up to {last:g}", ylabel="observed risk", xticks=TICKS, yticks=TICKS)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.015), box_aspect=1)
+
+    def each_arm(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(styles)).items():
             reference(axes, [0, 1], [0, 1])
             for place, (horizon, own) in enumerate(table[table["arm"] == arm].groupby("horizon")):
@@ -73,22 +87,35 @@ def calibration(evidence: Evidence) -> Iterator[Picture]:
             axes.set_ylabel("observed risk" if first_column(axes) else "")
             legend_below(axes, 4)
 
-    yield draw(
-        "calibration-at-horizons",
-        paint,
-        title="Observed and predicted risk",
-        caption=f"{BINS} groups of like predictions at each horizon: 1 - Kaplan-Meier survival against the mean of 1 - "
-        "predicted survival. Full: the last horizon, with 95 % limits; dotted: as predicted.",
+    groups = f"{BINS} groups of like predictions"
+    against = "1 - Kaplan-Meier survival against the mean of 1 - predicted survival"
+    picture = partial(
+        draw,
         alt="Observed over predicted risk at the last horizon by group: "
         + "; ".join(
             f"{arm}: "
             + ", ".join(f"{number(o)} of {number(p)}" for o, p in zip(own["observed"], own["predicted"], strict=True))
-            for arm, own in table[table["horizon"] == last].groupby("arm", sort=False)
+            for arm, own in of_last.groupby("arm", sort=False)
         )
         + ".",
-        table=table,
-        height=2.9 * ceil(len(styles) / 2) + 0.3 if len(styles) > 1 else 4.6,
         synthetic=evidence.synthetic,
+    )
+    if several:
+        yield picture(
+            "calibration-at-horizons",
+            together,
+            title="Calibration at the last horizon",
+            caption=f"{groups}: {against}. Dotted: as predicted.",
+            table=of_last,
+            height=4.3 + 0.17 * len(styles),
+        )
+    yield picture(
+        "calibration-at-horizons-by-arm" if several else "calibration-at-horizons",
+        each_arm,
+        title="Observed and predicted risk",
+        caption=f"{groups} at each horizon: {against}. Full: the last horizon, with 95 % limits; dotted: as predicted.",
+        table=table,
+        height=2.9 * ceil(len(styles) / 2) + 0.3 if several else 4.6,
     )
 
 

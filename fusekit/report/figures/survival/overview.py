@@ -38,6 +38,6 @@ def survival_overview(
     last = calibrated(table)
     last = last[last["horizon"] == last["horizon"].max()]
     reference(risks, [0, 1], [0, 1])
-    draw_risks(risks, last, arm_styles(["run"])["run"], "", True, 0)
+    draw_risks(risks, last, arm_styles(["run"], ["run"])["run"], "", True, 0)
     risks.set(title="Risk at the last horizon", xlabel="predicted", ylabel="observed")
     figure.savefig(path, dpi=130)

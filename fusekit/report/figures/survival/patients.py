@@ -33,7 +33,8 @@ def draw_curves(subjects: pd.DataFrame, target: TimeToEvent, path: Path, *, synt
     times = np.concatenate([[0.0], target.horizons])
     figure = blank(6.4, 4.2 + 0.17 * len(subjects), SYNTHETIC if synthetic else "")
     axes = figure.subplots()
-    styles = arm_styles([str(subject) for subject in subjects["subject"]])
+    people = [str(subject) for subject in subjects["subject"]]
+    styles = arm_styles(people, people)
     for patient in subjects.to_dict("records"):
         ends = [[float(patient.get(f"{end}{name}", np.nan)) for name in names] for end in ("lowest_", "highest_", "")]
         low, high, survival = (np.concatenate([[1.0], own]) for own in ends)

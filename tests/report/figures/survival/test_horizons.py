@@ -35,7 +35,10 @@ def test_observed_risk_is_kaplan_meiers_in_groups_of_like_predictions(drawn: lis
     assert (found["observed"] < found["high"]).all()
     many = pd.concat([SUBJECTS] * 10, ignore_index=True)
     assert calibrated(many).query("horizon == 10")["subjects"].tolist() == [20, 20, 10, 20, 20]  # ties are one group
-    (picture,) = calibration(evidence())
+    together, picture = calibration(evidence())
     assert "ranks: " in picture.alt
-    last = drawn[0].axes[0].lines[-1]
+    assert together.table["horizon"].unique().tolist() == [found["horizon"].max()]
+    line = drawn[0].axes[0].lines[0]
+    assert np.asarray(line.get_xydata()).tolist() == [found[["predicted", "observed"]].iloc[1].tolist()]
+    last = drawn[1].axes[0].lines[-1]
     assert np.asarray(last.get_ydata(), dtype=float)[0] == pytest.approx(found["observed"].iloc[1])
