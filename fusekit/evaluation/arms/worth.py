@@ -10,7 +10,7 @@ import numpy as np
 
 from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.evaluation.predictions import NUMBER, POSITIVE, horizons_of
-from fusekit.evaluation.survival.concordance import beyond, uno_weights
+from fusekit.evaluation.survival.concordance import met_by, uno_weights
 
 
 class Worth(NamedTuple):
@@ -19,7 +19,7 @@ class Worth(NamedTuple):
     title: str
     lost: str  # what taking something away costs
     gained: str  # what modalities share
-    #: Labels (n,), answers of each seed (S, n, A), how often a subject is drawn (R, n) -> means over seeds (R,).
+    #: Labels (n,), with delayed entry (n, 2), answers of each seed (S, n, A), how often a subject is drawn (R, n) -> means over seeds (R,).
     values: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     strata: Callable[[np.ndarray], np.ndarray]  # labels (n,) -> within which subjects are drawn (n,)
     sign: int = 1  # -1 where less is better
@@ -80,7 +80,7 @@ def _concordance(last: float, labels: np.ndarray, answers: np.ndarray, times: np
     """Uno's c up to the last horizon, of risks (S, n, first of A); weights for censoring are those of all subjects."""
     weights, risks = uno_weights(labels, last), answers[:, :, 0]
     cases = weights > 0
-    met = weights[cases, None] * (beyond(labels)[None] > times_of(labels)[cases, None])  # (cases, n)
+    met = weights[cases, None] * met_by(labels, times_of(labels)[cases])  # (cases, n)
     higher = ((np.sign(risks[:, cases, None] - risks[:, None]) + 1) / 2).mean(axis=0)
     drawn = times[:, cases]
     with np.errstate(invalid="ignore"):  # without a pair it is undefined
