@@ -150,7 +150,8 @@ class _Reader(Reading):
             else:
                 labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
-        message = f"rows left out because of their value in column {own.label!r}"
+        columns = " or ".join(map(repr, (own.label, *own.entered)))
+        message = f"rows left out because of their value in column {columns}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
         return kept
 

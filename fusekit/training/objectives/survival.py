@@ -44,7 +44,8 @@ class Hazards(WithParts):
             before = (entries[:, None] - intervals).clamp(0, 1)
             # Single precision may round an entry to the end of the interval of the event.
             left = torch.where(own & seen & (before > 0), (1 - before).clamp_min(1e-6), 1.0)
-            died = torch.where(left < 1, -(-torch.expm1(-left * lost)).log(), died)
+            rest = torch.where(left < 1, left * lost, 1.0).clamp_min(1e-30)  # no gradient of what is not chosen
+            died = torch.where(left < 1, -(-torch.expm1(-rest)).log(), died)
             passed = (passed - before).clamp_min(0)
         losses = torch.where(own & seen, died, passed * lost)
         return mean(losses.sum(dim=1), there)

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.follow_up import labels_of
 from fusekit.evaluation.delong import logit_interval
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import horizons_of, outputs_of, predicted_columns
@@ -95,7 +96,7 @@ def calibration(evidence: Evidence) -> Iterator[Picture]:
 def calibrated(subjects: pd.DataFrame) -> pd.DataFrame:
     """A row per horizon and group of like predictions: horizon, predicted, observed, low, high, subjects."""
     columns = predicted_columns(subjects)
-    predicted, labels = outputs_of(subjects)[:, 1:], subjects["label"].to_numpy()
+    predicted, labels = outputs_of(subjects)[:, 1:], labels_of(subjects)
     rows = []
     for k, horizon in enumerate(horizons_of(columns)):
         parts = min(BINS, max(1, len(subjects) // 10))
@@ -120,7 +121,7 @@ def draw_risks(axes: Axes, own: pd.DataFrame, style: ArmStyle, label: str, full:
 
 def _scores(subjects: pd.DataFrame) -> pd.DataFrame:
     """A row per horizon: horizon, auc, low, high, brier."""
-    horizons, labels = horizons_of(predicted_columns(subjects)), subjects["label"].to_numpy()
+    horizons, labels = horizons_of(predicted_columns(subjects)), labels_of(subjects)
     predicted, folds = outputs_of(subjects), Folds.of_table(subjects).of_row
     brier = brier_terms(labels, predicted[:, 1:], horizons).mean(axis=0)
     rows: list[Mapping[str, float]] = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, labels_of, times_of
 from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation.survival.kaplan_meier import numbers_at_risk, survival
 from fusekit.report.drawing.palette import BLUE, GREEN, ORANGE
@@ -64,15 +64,17 @@ def log_rank(subjects: pd.DataFrame) -> float:
     """The p of no difference between the groups; NaN where there is one, or no event."""
     from statsmodels.duration.survfunc import survdiff
 
-    labels = subjects["label"].to_numpy()
+    labels = labels_of(subjects)
     if not events_of(labels).any() or subjects["group"].nunique() < 2:
         return float("nan")
-    return float(survdiff(times_of(labels), events_of(labels).astype(int), subjects["group"].to_numpy())[1])
+    group, entries = subjects["group"].to_numpy(), entries_of(labels)
+    late = {} if entries is None else {"entry": entries}
+    return float(survdiff(times_of(labels), events_of(labels).astype(int), group, **late)[1])
 
 
 def draw_groups(axes: Axes, subjects: pd.DataFrame) -> None:
     """Kaplan-Meier curves of the groups, with the numbers at risk at the ticks in lines below."""
-    labels = subjects["label"].to_numpy()
+    labels = labels_of(subjects)
     ends = np.linspace(0, float(times_of(labels).max()), 4).round(0 if times_of(labels).max() > 8 else 2)
     for line, (group, colour) in enumerate(GROUPS.items()):
         own = labels[subjects["group"] == group]
@@ -97,7 +99,7 @@ def draw_groups(axes: Axes, subjects: pd.DataFrame) -> None:
 def _steps(subjects: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for group, own in subjects.groupby("group", sort=False):
-        curve = survival(own["label"].to_numpy())
-        at_risk = numbers_at_risk(own["label"].to_numpy(), curve.times)
+        curve = survival(labels_of(own))
+        at_risk = numbers_at_risk(labels_of(own), curve.times)
         parts.append(pd.DataFrame({"group": group, "time": curve.times, "survival": curve.levels, "at_risk": at_risk}))
     return pd.concat(parts, ignore_index=True)
