@@ -105,8 +105,9 @@ class KaplanMeier(SurvivalBaseline):
         died = np.bincount(of_row, weights=weights * events_of(labels))
         at_risk = np.cumsum(np.bincount(of_row, weights=weights)[::-1])[::-1] - waiting(labels, self._times, weights)
         self._survival = np.cumprod(np.clip(1 - died / at_risk, 0, 1))
-        if entries_of(labels) is not None and (self._survival[:-1] < _NOTHING).any():
-            when = self._times[self._survival < _NOTHING][0]
+        nothing = (self._survival < _NOTHING) & (self._times <= self.asked.last)
+        if entries_of(labels) is not None and nothing[:-1].any():
+            when = self._times[nothing][0]
             raise DataError(
                 f"all who are under observation at {when:g} have the event then, and others enter later: their "
                 "survival up to there is not known. Start the time later, or leave out who entered before."

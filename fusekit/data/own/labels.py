@@ -68,7 +68,9 @@ def entries_of(
     numbers = numbers_of(cells[labels.notna()], leave_out, where, numerals)
     wrong = (numbers < 0) | (numbers >= kept.abs())
     if wrong.any():
-        listed = first_ten(f"{numbers[line]:g}, and the time {abs(kept[line]):g} (line {line})" for line in kept.index[wrong])
+        listed = first_ten(
+            f"{numbers[line]:g}, and the time {abs(kept[line]):g} (line {line})" for line in kept.index[wrong]
+        )
         raise DataError(
             f"{where}: {wrong.sum()} times of entry are below 0, or not before the row's own time: {listed}. They count "
             "from the same start as the time; nothing is known of people after it."

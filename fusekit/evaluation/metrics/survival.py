@@ -177,26 +177,31 @@ class ObservedOverPredicted(SurvivalMetric):
     late_entry = True
 
     def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
-        """Of all rows together; with delayed entry the mean is weighted as of the Brier score."""
-        if entries_of(labels) is not None and len(labels):
-            weights = np.sum(known(labels, self.horizons[-1:]), axis=0)[:, 0]
-            expected = float((weights * (1 - predicted[:, -1])).mean())
-        else:
-            expected = float((1 - predicted[:, -1]).mean()) if len(labels) else 0.0
+        """Of all rows together; with delayed entry the mean is weighted as that of the Brier score."""
+        expected = float(self._expected(labels, predicted).mean()) if len(labels) else 0.0
         return float(1 - survival(labels).at(self.horizons[-1])) / expected if expected > 0 else float("nan")
 
     def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Limits on the scale of logarithms, from each subject's part in both risks."""
         from scipy.special import ndtri
 
-        if entries_of(labels) is not None:
-            return super().interval(labels, predicted, subjects)
-        ratio, expected = self.value(labels, predicted), 1 - predicted[:, -1]
-        observed = ratio * float(expected.mean())
+        ratio, expected = self.value(labels, predicted), self._expected(labels, predicted)
+        observed, n = ratio * float(expected.mean()), len(labels)
         if not 0 < observed < 1:
             return float("nan"), float("nan")
-        parts = -(1 - observed) / observed * log_parts(labels, self.horizons[-1])
-        parts -= (expected / expected.mean() - 1) / len(expected)
+        rises = -(1 - observed) * log_parts(labels, self.horizons[-1])  # of the observed risk, by each row's weight
+        if entries_of(labels) is None:
+            parts = rises / observed - (expected / expected.mean() - 1) / n
+        else:  # the mean is that of those with the event and of the others, by how many there are of each
+            early, late = (weights[:, 0] for weights in known(labels, self.horizons[-1:]))
+            with_it, without = ((own * (1 - predicted[:, -1])).mean() / own.mean() for own in (early, late))
+            moved = (expected - early * with_it - late * without) / n + (with_it - without) * rises
+            parts = rises / observed - moved / expected.mean()
         _, of_row = np.unique(subjects, return_inverse=True)
         half = ndtri(0.975) * np.sqrt(np.sum(np.bincount(of_row, weights=parts) ** 2))
         return ratio * float(np.exp(-half)), ratio * float(np.exp(half))
+
+    def _expected(self, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """What each row adds to the mean predicted risk (N,)."""
+        risks = np.asarray(1 - predicted[:, -1])
+        return risks if entries_of(labels) is None else risks * np.sum(known(labels, self.horizons[-1:]), axis=0)[:, 0]

@@ -103,17 +103,17 @@ def observed(labels: np.ndarray, when: np.ndarray | float, *, before: bool = Fal
     Who is seen counts one over it for those who are not. Without delayed entry it is ``censoring``. With it, it is the
     number at risk over people * survival, both just before or at the time: right up to a factor, which is one over the
     share of all people that ever enters, if entry and censoring depend neither on the time of the event nor on what
-    risks are said of (Woodroofe 1985). NaN where survival falls to 0 before everyone has entered, or left.
+    risks are said of (Woodroofe 1985). NaN after survival has fallen to 0 while others are still to enter.
     """
     if entries_of(labels) is None:
         return censoring(labels).at(when, before=before)
     curve, times = survival(labels), np.sort(times_of(labels))
-    if (curve.levels[:-1] == 0).any():
-        return np.full(np.shape(when), np.nan)
+    gone = curve.times[:-1][curve.levels[:-1] == 0]
     reached = len(times) - np.searchsorted(times, when, side="left" if before else "right")
     at_risk = reached - waiting(labels, np.asarray(when, dtype=float), np.ones(len(times)))
     alive = curve.at(when, before=before)
-    return np.divide(at_risk, len(times) * alive, out=np.ones(np.shape(when)), where=np.asarray(alive > 0))
+    share = np.divide(at_risk, len(times) * alive, out=np.ones(np.shape(when)), where=np.asarray(alive > 0))
+    return np.where(when > gone[0], np.nan, share) if len(gone) else share
 
 
 def numbers_at_risk(labels: np.ndarray, when: np.ndarray) -> np.ndarray:
