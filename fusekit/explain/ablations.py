@@ -71,7 +71,8 @@ def ablate(
         permuted: whether blocks are permuted too, and not only left out.
 
     Returns:
-        One row per condition and subject: fold, condition, subject, what is known (label, entry), and what is predicted (p_0, p_1, ...).
+        One row per condition and subject: fold, condition, subject, label, entry if delayed, and what is predicted
+        (p_0, p_1, ...).
     """
     rows = rows.reset_index(drop=True)
     values = values.reset_index(drop=True)

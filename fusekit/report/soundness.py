@@ -81,8 +81,8 @@ def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list
         )
     if table.empty:
         raise DataError(f"{path} has no rows.")
-    known = table[[*columns, *label_columns(table)]]
-    _refuse_rows(path, table, known.isna().any(axis=1), "an empty cell")
+    needed = table[list(dict.fromkeys([*columns, *label_columns(table)]))]
+    _refuse_rows(path, table, needed.isna().any(axis=1), "an empty cell")
     known = table["label"].between(0, classes - 1) if classes else np.isfinite(table["label"])
     _refuse_rows(
         path, table, ~known, f"a label of none of the {classes} classes" if classes else "a label of no number"

@@ -11,8 +11,8 @@ and, each drawn by itself given eta,
 - grade: low, middle or high where eta + logistic noise lies below -1, between, above 1: proportional odds;
 - months: exponential with hazard exp(eta) / 30: log hazard ratios; follow-up ends after an exponential time that
   censors about a third, and after 60 months;
-- entered: half come under observation at 0, the others at up to 36 months, drawn alike, whatever their eta; empty of those
-  whose months are over by then, who are never seen (delayed entry).
+- entered: half come under observation at 0, the others at up to 36 months, drawn alike, whatever their eta; empty of
+  those whose months are over by then, who are never seen (delayed entry).
 """
 
 from pathlib import Path

@@ -76,6 +76,7 @@ def test_its_report_and_another_cohort(cox: Run, toml: Path, tmp_path: Path, com
     code, said = command_line("evaluate", str(cox.folder), "--task", str(other), "--out", str(out))
     assert code == 0, said
     assert list(Run(out).predictions)[:7] == KNOWN
+    (tmp_path / "plain").mkdir()
     plain = write_times(tmp_path / "plain", 41)  # a cohort without entry is no other target
     moved = pd.read_csv(tmp_path / "plain" / "people.csv").assign(tau=lambda one: one["tau"] + 5)
     moved.to_csv(tmp_path / "plain" / "people.csv", index=False)
@@ -152,7 +153,7 @@ def test_an_entry_that_is_the_time_is_refused_with_its_line(toml: Path, tmp_path
     path = tmp_path / "own.toml"
     path.write_text(toml.read_text().replace('entry = "came"', 'entry = "months"'))
     with pytest.raises(
-        DataError, match="label.entry is the column 'months', which is that of the event or of its time"
+        DataError, match=r"label\.entry is the column 'months', which is that of the event or of its time"
     ):
         fusekit.run(str(path), baseline="cox", out=tmp_path / "run", progress=Quiet(), image_size=32)
 

@@ -20,7 +20,6 @@ from fusekit.data.target.follow_up import entries_of, events_of, labels_table, t
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, FusekitError
 
-
 #: Survival that is 0 but for rounding.
 _NOTHING = 1e-9
 

@@ -72,7 +72,7 @@ def entries_of(
             f"{numbers[line]:g}, and the time {abs(kept[line]):g} (line {line})" for line in kept.index[wrong]
         )
         raise DataError(
-            f"{where}: {wrong.sum()} times of entry are below 0, or not before the row's own time: {listed}. They count "
-            "from the same start as the time; nothing is known of people after it."
+            f"{where}: {wrong.sum()} times of entry are below 0, or not before the row's own time: {listed}. They "
+            "count from the same start as the time; nothing is known of people after it."
         )
     return numbers.reindex(labels.index)

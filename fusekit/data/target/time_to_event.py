@@ -45,8 +45,9 @@ class TimeToEvent(Target):
     """The time from a start until an event, right-censored. All that is said is about the time up to a last horizon.
 
     A label is the time; with a minus sign it is that of the end of a follow-up without the event, as in XGBoost. Scans
-    with a column ``entry`` are of people who are under observation from that time on (delayed entry). A model puts out the logits of hazards in intervals between ``edges``: the chance that the event comes in an interval
-    for those who reach it (Gensheimer and Narasimhan 2019). Within an interval the hazard is constant.
+    with a column ``entry`` are of people who are under observation from that time on (delayed entry). A model puts out
+    the logits of hazards in intervals between ``edges``: the chance that the event comes in an interval for those who
+    reach it (Gensheimer and Narasimhan 2019). Within an interval the hazard is constant.
 
     Args:
         name: of the event, e.g. ``dementia``.

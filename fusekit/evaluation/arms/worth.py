@@ -19,7 +19,7 @@ class Worth(NamedTuple):
     title: str
     lost: str  # what taking something away costs
     gained: str  # what modalities share
-    #: Labels (n,), with delayed entry (n, 2), answers of each seed (S, n, A), how often a subject is drawn (R, n) -> means over seeds (R,).
+    #: Labels (n,), answers of each seed (S, n, A), how often a subject is drawn (R, n) -> means over seeds (R,).
     values: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     strata: Callable[[np.ndarray], np.ndarray]  # labels (n,) -> within which subjects are drawn (n,)
     sign: int = 1  # -1 where less is better

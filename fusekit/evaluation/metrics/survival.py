@@ -1,6 +1,7 @@
-"""Metrics of times to an event: labels (N,) or (N, 2) of ``TimeToEvent``; predictions (N, 1 + H) are risk, survival at horizons.
+"""Metrics of times to an event: labels of ``TimeToEvent``; predictions (N, 1 + H) are risk, survival at horizons.
 
-The functions behind them, and what they assume of censoring, are in ``fusekit.evaluation.survival``.
+Labels are (N,), or with delayed entry (N, 2). The functions behind them, and what they assume of censoring, are in
+``fusekit.evaluation.survival``.
 """
 
 from __future__ import annotations

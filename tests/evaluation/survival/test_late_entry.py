@@ -11,7 +11,6 @@ from statsmodels.duration.survfunc import survdiff
 from fusekit.data.target.follow_up import entries_of, events_of, labelled, times_of
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.survival import (
-    HarrellConcordance,
     IntegratedBrier,
     ObservedOverPredicted,
     TimeDependentArea,
@@ -50,7 +49,7 @@ def test_the_numbers_at_risk_rise_when_people_enter() -> None:
     assert followed(HAND, np.arange(4), 3.5) == 2
     np.testing.assert_allclose(
         numbers_at_risk(LABELS, np.arange(1.0, 17.0)),
-        [((ENTRIES < t) & (t <= TIMES)).sum() for t in range(1, 17)],
+        [((t > ENTRIES) & (t <= TIMES)).sum() for t in range(1, 17)],
     )
 
 
@@ -78,7 +77,7 @@ def test_pairs_are_of_people_who_are_both_under_observation() -> None:
     won = np.zeros(2)
     pairs = np.zeros(2)
     for i in np.flatnonzero(EVENTS & (TIMES < 9)):
-        at_risk = ((ENTRIES < TIMES[i]) & (TIMES[i] <= TIMES)).sum()
+        at_risk = ((TIMES[i] > ENTRIES) & (TIMES[i] <= TIMES)).sum()
         weights = np.array([1.0, (80 * curve.at(TIMES[i], before=True) / at_risk) ** 2])
         for j in range(80):
             outlives = TIMES[j] > TIMES[i] or (TIMES[j] == TIMES[i] and not EVENTS[j])
@@ -133,8 +132,8 @@ def test_the_log_rank_test_is_the_literal_one() -> None:
     group = np.random.default_rng(5).integers(0, 2, 80)
     apart = variance = 0.0
     for t in np.unique(TIMES[EVENTS]):
-        at_risk = (ENTRIES < t) & (t <= TIMES)
-        died = EVENTS & (TIMES == t)
+        at_risk = (t > ENTRIES) & (t <= TIMES)
+        died = EVENTS & (t == TIMES)
         n, n1, d = at_risk.sum(), (at_risk & (group == 1)).sum(), died.sum()
         apart += (died & (group == 1)).sum() - d * n1 / n
         variance += d * (n1 / n) * (1 - n1 / n) * (n - d) / (n - 1) if n > 1 else 0.0

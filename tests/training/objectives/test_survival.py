@@ -146,7 +146,9 @@ def test_what_is_scaled_and_breslows_hazard_know_the_entry() -> None:
     target = TimeToEvent("death", (2.0, 4.0), edges=(2.0, 4.0), intervals=2)
     labels = ENTERED.numpy()
     scaled = target.scaled(labels)
-    np.testing.assert_allclose(entries_of(scaled), np.minimum(LATE, 4.0) / 2)
+    entries = entries_of(scaled)
+    assert entries is not None
+    np.testing.assert_allclose(entries, np.minimum(LATE, 4.0) / 2)
     np.testing.assert_allclose(times_of(scaled), np.minimum(times_of(labels), 4.0) / 2)
     ratios, weights = np.exp(DRAW.normal(size=40)), DRAW.uniform(0.5, 1, 40)
     times, expected = times_of(labels), np.zeros(2)

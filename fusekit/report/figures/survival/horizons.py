@@ -19,6 +19,7 @@ from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import TICKS, arm_panels, first_column, legend_below, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
+from fusekit.report.figures.survival.risk_groups import is_late
 from fusekit.report.formatting import number, shortened
 
 #: Groups of like predicted survival whose observed survival is shown.
@@ -51,7 +52,8 @@ def at_horizons(evidence: Evidence) -> Iterator[Picture]:
         paint,
         title="Scores at each horizon",
         caption="Who has the event by a horizon against who is known to have none (cumulative and dynamic), "
-        "within folds, with 95 % limits; and the squared error of survival. Both weighted for those who were censored.",
+        "within folds, with 95 % limits; and the squared error of survival. Both weighted for those who were censored"
+        + (", or had not entered." if is_late(arm.runs[0].subjects for arm in evidence.arms) else "."),
         alt="AUC at the last horizon: " + ", ".join(f"{r.arm} {number(r.auc)}" for r in last.itertuples()) + ".",
         table=table,
         height=3.2 + 0.17 * len(styles),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.follow_up import entries_of, events_of, labels_of, times_of
+from fusekit.data.target.follow_up import ENTRY, entries_of, events_of, labels_of, times_of
 from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation.survival.kaplan_meier import numbers_at_risk, survival
 from fusekit.report.drawing.palette import BLUE, GREEN, ORANGE
@@ -28,6 +28,7 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
     found = {arm: log_rank(own) for arm, own in arms.items()}
     tests = {arm: "one group" if np.isnan(p) else f"log-rank p {equals(p)}" for arm, p in found.items()}
     title = evidence.target.title
+    late = " Who enters late is at risk from then on, so that the number may rise." if is_late(arms.values()) else ""
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms), sharex=False).items():
@@ -41,12 +42,17 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
         paint,
         title="Survival by predicted risk",
         caption=f"{count_subjects(evidence.arms[0].runs[0].subjects)}, held out. Thirds of the predicted risk within "
-        "each fold; Kaplan-Meier curves with the number still at risk. The log-rank test compares the three.",
+        f"each fold; Kaplan-Meier curves with the number still at risk.{late} The log-rank test compares the three.",
         alt="Thirds of predicted risk: " + ", ".join(f"{arm} {p}" for arm, p in tests.items()) + ".",
         table=pd.concat([_steps(own).assign(arm=arm) for arm, own in arms.items()], ignore_index=True),
         height=3.6 * ceil(len(arms) / 2) + 0.3 if len(arms) > 1 else 4.9,
         synthetic=evidence.synthetic,
     )
+
+
+def is_late(tables: Iterable[pd.DataFrame]) -> bool:
+    """Whether people of tables of predictions came under observation after the start."""
+    return any(ENTRY in table for table in tables)
 
 
 def with_groups(subjects: pd.DataFrame) -> pd.DataFrame:
