@@ -26,7 +26,7 @@ from fusekit.evaluation.survival.kaplan_meier import (
     observed,
     survival,
 )
-from tests.evaluation.survival.late import HORIZONS, People, draw_people, tied
+from tests.evaluation.late import HORIZONS, People, draw_people, tied
 
 ENTRIES, TIMES, EVENTS = tied(80, 0)
 LABELS = labelled(TIMES, EVENTS, ENTRIES)
