@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from fusekit.audit import columns, copies, folds, groups, identity, missing, volumes
+from fusekit.audit import columns, copies, entries, folds, groups, identity, missing, volumes
 from fusekit.audit.case import Case
 from fusekit.data.cohort import Cohort, Finding
 from fusekit.data.store.store import SliceStore
@@ -28,6 +28,8 @@ TABLE_CHECKS: tuple[Check, ...] = (
     missing.telling_absence,
     groups.confounded_groups,
     groups.scans_after_diagnosis,
+    entries.few_at_risk,
+    entries.entry_among_inputs,
     folds.unequal_folds,
 )
 

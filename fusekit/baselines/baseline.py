@@ -39,6 +39,8 @@ class Baseline(ABC):
 
     #: Kinds of targets that it predicts.
     targets: ClassVar[tuple[str, ...]] = (Classes.kind,)
+    #: Whether ``fit`` takes labels with times of entry (n, 2); else it is refused where entry is delayed.
+    late_entry: ClassVar[bool] = False
     #: Kind of target -> name of the same method for it, where a network starts from it or reads the columns it chooses.
     counterparts: ClassVar[Mapping[str, str]] = {}
     #: What is predicted, which is set before ``fit``.

@@ -14,6 +14,7 @@ from fusekit.baselines.baseline import Baseline, require_folds, with_images
 from fusekit.baselines.images import ReadLater
 from fusekit.baselines.inner_cv import inner_folds, subject_weights
 from fusekit.data import Classes, Column, Target
+from fusekit.data.target.follow_up import labels_table
 from fusekit.errors import DataError
 
 #: Rows that are predicted at a time when columns are permuted: enough to be quick, and some 50 MB of a wide table.
@@ -68,7 +69,7 @@ def cross_fit(
     require_folds(folds)
     labels, subjects = np.asarray(labels), np.asarray(subjects, dtype=object)
     target = target or Classes(tuple(map(str, range(int(labels.max()) + 1))))
-    of_subject = target.strata(pd.DataFrame({"subject": subjects, "label": labels}))
+    of_subject = target.strata(labels_table(subjects, labels))
     strata = labels if target.classes else of_subject.loc[subjects].to_numpy()
     fold = inner_folds(strata, subjects, folds, seed)
     if fold is None:

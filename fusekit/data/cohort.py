@@ -11,10 +11,11 @@ import pandas as pd
 from fusekit.data.absence import Modality, present_in
 from fusekit.data.images.channels import IMAGE, check_names, columns_of
 from fusekit.data.target import Target
+from fusekit.data.target.follow_up import ENTRY
 from fusekit.errors import DataError, first_ten
 
 #: Columns of FuseKit's own tables, in any case: a group or an input with such a name would be lost among them.
-OURS = frozenset({"scan", "subject", "image", "mask", "label", "fold", "slice", "row"})
+OURS = frozenset({"scan", "subject", "image", "mask", "label", ENTRY, "fold", "slice", "row"})
 #: Words in the name of a column whose numbers are names: a band of sites is no group.
 _CODES = {"batch", "center", "centre", "clinic", "device", "hospital", "manufacturer", "operator", "phase", "reader"}
 _CODES |= {"scanner", "site", "siteid", "station", "vendor", "ward"}
@@ -100,6 +101,7 @@ class Cohort:
         scans: index ``scan`` (unique text); columns ``subject`` (text), ``image`` (Path), ``label`` (of classes a
             0-based int), every column named in ``groups``, and, where images have masks, ``mask`` (Path, or None). A
             scan of several images has the first in ``image`` and each other in ``image:NAME``, e.g. ``image:flair``.
+            Times to an event with delayed entry have it in ``entry``.
         clinical: the same index, in the same order; one column per ``Column``.
         columns: describes ``clinical``.
         target: what the labels are.

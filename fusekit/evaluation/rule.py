@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.follow_up import ENTRY
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.aggregation import AGGREGATIONS, joining
 from fusekit.evaluation.calibration.reliability import COLDEST, HOTTEST, apply_temperature, fit_temperature
@@ -130,7 +131,7 @@ class Rule:
             slices: one row per slice: subject, scan, what was predicted, and maybe fold and label.
 
         Returns:
-            One row per subject, sorted: subject, fold and label where given, scans, slices, what was predicted.
+            One row per subject, sorted: subject, fold, label and entry where given, scans, slices, what was predicted.
 
         Raises:
             DataError: a row has no subject, scan, fold or label, or a probability is not a number.
@@ -139,7 +140,9 @@ class Rule:
         columns = predicted_columns(slices)
         self.check(columns)
         how = joining(self.aggregate, columns)
-        keys = [name for name in ("subject", "fold", "label") if name in slices]  # a new patient has the first alone
+        keys = [
+            name for name in ("subject", "fold", "label", ENTRY) if name in slices
+        ]  # a new patient has the first alone
         _refuse_missing(slices, [*keys, "scan"])
         table = slices.assign(**_named(columns, how.before(outputs_of(slices))))
         joined = {name: (name, how.joined) for name in columns}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from fusekit.data.target.follow_up import ENTRY, labels_of, refuse_late_entry
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import outputs_of, predicted_columns
@@ -28,7 +29,8 @@ def score(
         One row per level and metric: level, metric, value, low, high (95 % limits over subjects), rows, subjects.
 
     Raises:
-        OptionError, DataError: as ``Rule.subjects`` and ``Rule.called``.
+        OptionError: a metric does not know delayed entry, which the predictions have; or, as DataError, as
+            ``Rule.subjects`` and ``Rule.called``.
     """
     scores = []
     levels: tuple[tuple[Level, pd.DataFrame], ...] = (("slice", predictions), ("subject", rule.subjects(predictions)))
@@ -42,7 +44,9 @@ def score(
 
 def value_and_interval(metric: Metric, table: pd.DataFrame) -> tuple[float, float, float]:
     """Score the rows of a table: value, and 95 % limits over its subjects."""
-    labels, predicted, metric = table["label"].to_numpy(), outputs_of(table), metric.reading(predicted_columns(table))
+    if ENTRY in table:
+        refuse_late_entry(f"the metric {metric.title!r}", metric)
+    labels, predicted, metric = labels_of(table), outputs_of(table), metric.reading(predicted_columns(table))
     subjects, folds = table["subject"].to_numpy(), Folds.of_table(table)
     if metric.within_folds and len(folds.subjects) > 1:
         low, high = metric.interval_in(folds, labels, predicted, subjects)

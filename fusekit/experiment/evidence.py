@@ -12,6 +12,7 @@ import pandas as pd
 from fusekit.data import OURS, Column
 from fusekit.data.own.task import name_of
 from fusekit.data.target import target_of
+from fusekit.data.target.follow_up import label_columns
 from fusekit.disk import table_bytes, write_bytes
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.cohorts.table_one import described
@@ -100,14 +101,15 @@ def _refuse_other_folds(runs: Sequence[Run]) -> None:
     """With one seed, every arm must have tested the same subjects, with the same labels, in the same folds."""
     first: dict[int, tuple[Run, pd.DataFrame]] = {}
     for run in runs:
-        own = run.predictions.groupby("subject")[["label", "fold"]].first()
+        columns = [*label_columns(run.predictions), "fold"]
+        own = run.predictions.groupby("subject")[columns].first()
         other_run, other = first.setdefault(run.seed, (run, own))
         if other is own:
             continue
         alone = sorted(set(other.index) ^ set(own.index))
         if alone:
             _refuse(other_run, run, f"the tested subjects: only one of them has {first_ten(alone)}")
-        for column in ("label", "fold"):
+        for column in columns:
             differ = other.index[other[column] != own.loc[other.index, column]]
             if len(differ):
                 _refuse(other_run, run, f"the {column} of {first_ten(differ)}, with the same seed {run.seed}")

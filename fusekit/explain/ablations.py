@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Column, Target
+from fusekit.data.target.follow_up import label_columns
 from fusekit.evaluation import Rule
 from fusekit.evaluation.arms.contribution import AS_IS
 from fusekit.progress import Progress, Quiet
@@ -60,7 +61,7 @@ def ablate(
         images: (N, C, H, W) or (N, C, S, S, S) of the rows, or (N,) with all slices of each row's scan, (n, C, H, W);
             None if ``reads_image`` is False.
         values: typed clinical values, one line per row.
-        rows: N lines, one per slice: subject, scan, fold (one fold), label.
+        rows: N lines, one per slice: subject, scan, fold (one fold), label, and entry if delayed.
         columns: describe ``values``; a block is the table that columns were read from.
         target: what is predicted.
         grey: what an image without content holds everywhere, by channel: the grey level that the model takes for 0.
@@ -70,7 +71,8 @@ def ablate(
         permuted: whether blocks are permuted too, and not only left out.
 
     Returns:
-        One row per condition and subject: fold, condition, subject, label, and what is predicted (p_0, p_1, ...).
+        One row per condition and subject: fold, condition, subject, label, entry if delayed, and what is predicted
+        (p_0, p_1, ...).
     """
     rows = rows.reset_index(drop=True)
     values = values.reset_index(drop=True)
@@ -127,12 +129,12 @@ def _conditions(
 
 def _subjects(rule: Rule, rows: pd.DataFrame, name: str, predicted: pd.DataFrame) -> pd.DataFrame:
     """Join slices and scans; a single line of predictions is everybody's, to the last bit."""
-    table, names = rows[["subject", "scan", "fold", "label"]].copy(), list(map(str, predicted))
+    table, names = rows[["subject", "scan", "fold", *label_columns(rows)]].copy(), list(map(str, predicted))
     table[names] = np.broadcast_to(predicted.to_numpy(), (len(rows), len(names)))
     subjects = rule.subjects(table).assign(condition=name)
     if len(predicted) == 1:
         subjects[names] = np.broadcast_to(rule.subjects(table.head(1))[names], (len(subjects), len(names)))
-    return subjects[["fold", "condition", "subject", "label", *names]]
+    return subjects[["fold", "condition", "subject", *label_columns(rows), *names]]
 
 
 class _Sources:

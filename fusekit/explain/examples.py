@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import events_of, labels_of, times_of
 from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.evaluation.predictions import horizons_of, outputs_of
@@ -69,7 +69,7 @@ def _measured(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataF
 
 
 def _followed(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
-    labels, last = predictions["label"].to_numpy(), horizons_of(target.columns)[-1]
+    labels, last = labels_of(predictions), horizons_of(target.columns)[-1]
     cases = events_of(labels) & (times_of(labels) <= last)
     fits = np.where(cases, 1, -1) * predictions[RISK]
     known = cases | (times_of(labels) > last)

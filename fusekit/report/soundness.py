@@ -10,6 +10,7 @@ import pandas as pd
 from fusekit.data import Number, Target, TimeToEvent
 from fusekit.data.clinical.tables import require_columns
 from fusekit.data.target import target_of
+from fusekit.data.target.follow_up import ENTRY, label_columns
 from fusekit.disk import AGAIN, refuse_changed
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation.calibration.conformal import EVERYONE
@@ -80,12 +81,15 @@ def _refuse_table(path: Path, table: pd.DataFrame, columns: list[str], key: list
         )
     if table.empty:
         raise DataError(f"{path} has no rows.")
-    _refuse_rows(path, table, table[columns].isna().any(axis=1), "an empty cell")
+    needed = table[list(dict.fromkeys([*columns, *label_columns(table)]))]
+    _refuse_rows(path, table, needed.isna().any(axis=1), "an empty cell")
     known = table["label"].between(0, classes - 1) if classes else np.isfinite(table["label"])
     _refuse_rows(
         path, table, ~known, f"a label of none of the {classes} classes" if classes else "a label of no number"
     )
-    twice = table.groupby("subject")["label"].transform("nunique") > 1
+    late = table[ENTRY] >= table["label"].abs() if ENTRY in table else pd.Series(False, table.index)
+    _refuse_rows(path, table, late, "an entry that is not before its time")
+    twice = (table.groupby("subject")[label_columns(table)].transform("nunique") > 1).any(axis=1)
     _refuse_rows(path, table, twice, "one of several labels of its subject")
     _refuse_rows(path, table, table.duplicated(key), f"the {', '.join(key)} of another row")
     try:

@@ -64,6 +64,11 @@ def check_baseline(build: Callable[[], Baseline], *, classes: int = 2) -> np.nda
     again.fit(given, _COLUMNS, labels[train], subjects[train], 0, **with_images(again, shown))
     baseline = again
     assert np.array_equal(found, probabilities(others)), "fitted again with the same seed, it comes out otherwise"
+    if baseline.late_entry:
+        baseline, late = make(), np.column_stack([labels[train], np.zeros(train.sum())])
+        baseline.fit(given, _COLUMNS, late, subjects[train], 0, **with_images(baseline, shown))
+        same = np.allclose(found, probabilities(others))
+        assert same, "it sets late_entry, and comes out otherwise where everyone enters at 0"
     strange = others.assign(GENE="never seen", AGE=np.nan, TAU=np.nan, SEX=None)
     check(probabilities(strange), len(others), classes)
     return found

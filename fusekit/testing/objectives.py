@@ -43,6 +43,10 @@ def check_objective(objective: Objective, classes: int) -> dict[str, float]:
     other = total(objective(_output(shuffled), _batch(labels[order])))
     assert torch.equal(again, loss), "asked a second time, it gives another loss"
     assert torch.allclose(again, other, rtol=1e-4), "the order of the samples in a batch changes the loss"
+    if objective.late_entry:
+        late = torch.stack([labels, torch.zeros(_ROWS)], dim=1)
+        same = torch.allclose(total(objective(_output(plain), _batch(late))), loss)
+        assert same, "it sets late_entry, and its loss is another one where everyone enters at 0"
     precise = {name: value.double() for name, value in plain.items()}
     double = total(deepcopy(objective).double()(_output(precise), _batch(labels)))
     assert double.dtype == torch.float64, f"of outputs in float64, the loss is {double.dtype}"

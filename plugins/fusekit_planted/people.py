@@ -10,7 +10,9 @@ and, each drawn by itself given eta,
 - score: 20 + 4 eta + normal noise of deviation 4: slopes of 4 times the effects;
 - grade: low, middle or high where eta + logistic noise lies below -1, between, above 1: proportional odds;
 - months: exponential with hazard exp(eta) / 30: log hazard ratios; follow-up ends after an exponential time that
-  censors about a third, and after 60 months.
+  censors about a third, and after 60 months;
+- entered: half come under observation at 0, the others at up to 36 months, drawn alike, whatever their eta; empty of
+  those whose months are over by then, who are never seen (delayed entry).
 """
 
 from pathlib import Path
@@ -28,6 +30,8 @@ from fusekit.progress import Progress
 SIDE, RADIUS, SIGN, NOISE = 64, 12, 12.0, 40.0
 #: Months: mean time to the event at eta = 0, to the end of a follow-up, and the longest one.
 SURVIVAL, FOLLOWED, LONGEST = 30.0, 75.0, 60.0
+#: Months up to which people enter late.
+LATEST = 36.0
 #: Columns of the table that say nothing, beside age and sex.
 BLANKS = 6
 
@@ -37,7 +41,7 @@ class Strengths(synthetic.Strengths):
 
 
 def draw_people(seed: int, count: int, strengths: Strengths) -> pd.DataFrame:
-    """A row per person: id, sign (x), marker (z), age, sex, lab1, ..., ill, score, grade, seen, months."""
+    """A row per person: id, sign (x), marker (z), ill, score, grade, seen, months, age, sex, lab1, ..., entered."""
     if count < 10:
         raise OptionError(f"subjects takes 10 or more, not {count}.")
     rng, tables, _ = streams(seed)
@@ -61,7 +65,9 @@ def draw_people(seed: int, count: int, strengths: Strengths) -> pd.DataFrame:
     people["sex"] = tables.choice(["female", "male"], count)
     for number in range(BLANKS):
         people[f"lab{number + 1}"] = tables.normal(size=count)
-    return people
+    late, entered = tables.random(count) < 0.5, tables.uniform(0, LATEST, count).round(2)
+    entered = np.where(late, entered, 0.0)
+    return people.assign(entered=np.where(entered < people["months"].round(2), entered, np.nan))
 
 
 def write_people(folder: Path, progress: Progress, people: pd.DataFrame, seed: int) -> None:

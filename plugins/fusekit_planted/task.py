@@ -18,12 +18,13 @@ class PlantedTask(OwnTask):
     The cohort is the same whatever is asked of it. ``fusekit_planted.people`` has the formula.
 
     Args:
-        target: ``classes`` (ill or not), ``number`` (a score), ``ordered`` (three grades), or ``time`` (to an event).
+        target: ``classes`` (ill or not), ``number`` (a score), ``ordered`` (three grades), ``time`` (to an event), or
+            ``late-time`` (the same of those who come under observation before, some of them late).
     """
 
     synthetic = quick(SlicePolicy(space="fraction", start=0.0, stop=1.0))  # as the TOMLs say; for those who list it
 
-    def __init__(self, *, target: Literal["classes", "number", "ordered", "time"] = "number"):
+    def __init__(self, *, target: Literal["classes", "number", "ordered", "time", "late-time"] = "number"):
         super().__init__(Path(__file__).with_name("tasks") / f"{target}.toml")
         self.folder = None  # it lies where it was written, not beside the TOML
 

@@ -125,10 +125,11 @@ leave_out = [""]
 """
 
 
-def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: float = 1.0) -> Path:
+def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: float = 1.0, late: bool = False) -> Path:
     """People whose hazard is 1 / 30 months times exp(image times brightness + table times tau, both standardised).
 
-    Follow-up ends at 6 to 60 months, drawn alike; the time of one of them is not known. Returns the TOML.
+    Follow-up ends at 6 to 60 months, drawn alike; the time of one of them is not known. With ``late`` two thirds came
+    under observation at up to 24 months, and before their own time ("came"). Returns the TOML.
     """
     draw = np.random.default_rng(0)
     brightness, tau = draw.normal(size=(2, count))
@@ -138,7 +139,13 @@ def write_times(folder: Path, count: int = 60, *, image: float = 1.0, table: flo
         "died": np.where(time <= end, "yes", "no"),
         "months": [f"{value:.2f}" if number else "" for number, value in enumerate(np.minimum(time, end))],
     }
-    return _write_study(folder / "times.toml", TIMES, draw, brightness, tau, outcome)
+    if late:
+        entries = np.where(np.arange(count) % 3 == 0, 0, draw.uniform(0, 24, count))
+        outcome["came"] = [
+            f"{min(value, 0.9 * end):.2f}" for value, end in zip(entries, np.minimum(time, end), strict=True)
+        ]
+    text = TIMES.replace('unit = "months"', 'entry = "came", unit = "months"') if late else TIMES
+    return _write_study(folder / "times.toml", text, draw, brightness, tau, outcome)
 
 
 GRADES = """

@@ -16,13 +16,19 @@ from fusekit.baselines.baseline import Baseline, plain_state
 from fusekit.baselines.inner_cv import subject_weights
 from fusekit.data import Column, TimeToEvent
 from fusekit.data.target import target_of
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, labels_table, times_of, waiting
 from fusekit.disk import OPEN
 from fusekit.errors import DataError, FusekitError
 
+#: Survival that is 0 but for rounding.
+_NOTHING = 1e-9
+
 
 class SurvivalBaseline(Baseline):
-    """A baseline that predicts risk and survival; ``fit`` gets labels of ``TimeToEvent`` (n,), and has ``target``."""
+    """A baseline that predicts risk and survival; ``fit`` gets labels of ``TimeToEvent`` (n,), and has ``target``.
+
+    One that sets ``late_entry`` gets them with times of entry (n, 2), where entry is delayed.
+    """
 
     targets = (TimeToEvent.kind,)
 
@@ -47,7 +53,7 @@ class SurvivalBaseline(Baseline):
 
     def require_events(self, labels: np.ndarray) -> None:
         """DataError where no training scan has the event up to the last horizon."""
-        self.asked.fit(pd.DataFrame({"subject": np.arange(len(labels)), "label": labels}))
+        self.asked.fit(labels_table(np.arange(len(labels)), labels))
 
 
 def read_target(state: Mapping[str, Any]) -> TimeToEvent:
@@ -82,6 +88,8 @@ class _State(TypedDict):
 class KaplanMeier(SurvivalBaseline):
     """The training subjects' survival (Kaplan and Meier 1958) for every subject: what any other method has to beat."""
 
+    late_entry = True
+
     def __init__(self) -> None:
         self._times: np.ndarray = np.zeros(0)
         self._survival: np.ndarray = np.zeros(0)
@@ -89,13 +97,20 @@ class KaplanMeier(SurvivalBaseline):
     def fit(
         self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
     ) -> None:
-        """Each subject counts once."""
+        """Each subject counts once, from its entry on; DataError where survival is 0 before others enter."""
         self.require_events(labels)
         weights = subject_weights(subjects)
         self._times, of_row = np.unique(times_of(labels), return_inverse=True)
         died = np.bincount(of_row, weights=weights * events_of(labels))
-        at_risk = np.cumsum(np.bincount(of_row, weights=weights)[::-1])[::-1]
+        at_risk = np.cumsum(np.bincount(of_row, weights=weights)[::-1])[::-1] - waiting(labels, self._times, weights)
         self._survival = np.cumprod(np.clip(1 - died / at_risk, 0, 1))
+        nothing = (self._survival < _NOTHING) & (self._times <= self.asked.last)
+        if entries_of(labels) is not None and nothing[:-1].any():
+            when = self._times[nothing][0]
+            raise DataError(
+                f"all who are under observation at {when:g} have the event then, and others enter later: their "
+                "survival up to there is not known. Start the time later, or leave out who entered before."
+            )
 
     def survival(self, values: pd.DataFrame) -> np.ndarray:
         """The same for each of N rows."""

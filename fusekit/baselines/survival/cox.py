@@ -20,7 +20,7 @@ from fusekit.baselines.linear.penalised import Penalised
 from fusekit.baselines.survival.baseline import SurvivalBaseline, at_horizons, check_steps, read_target
 from fusekit.data import ClinicalEncoding, Column
 from fusekit.data.clinical.column import ColumnJson
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, times_of, waiting
 from fusekit.disk import OPEN
 from fusekit.errors import DataError
 
@@ -38,7 +38,10 @@ class Likelihood(NamedTuple):
 
 
 def partial_likelihood(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray) -> Likelihood:
-    """Of log risks (n,), with Efron's way (1977) of events at the same time and weights (n,), as R's ``coxph``."""
+    """Of log risks (n,), with Efron's way (1977) of events at the same time and weights (n,), as R's ``coxph``.
+
+    With delayed entry, labels (n, 2), those are at risk who entered before.
+    """
     events = events_of(labels)
     times, of_row = np.unique(times_of(labels), return_inverse=True)
     shift = risks.max(initial=-np.inf) if len(risks) else 0.0
@@ -46,6 +49,8 @@ def partial_likelihood(labels: np.ndarray, risks: np.ndarray, weights: np.ndarra
     died = np.bincount(of_row, weights=events, minlength=len(times)).astype(int)
     at_risk = np.cumsum(np.bincount(of_row, weights=own, minlength=len(times))[::-1])[::-1]
     tied = np.bincount(of_row, weights=own * events, minlength=len(times))
+    # A difference of sums may be rounded to nothing; who has the event is at risk.
+    at_risk = np.maximum(at_risk - waiting(labels, times, own), tied)
     weight = np.bincount(of_row, weights=weights * events, minlength=len(times))
     step = np.repeat(np.arange(len(times)), died)
     before = np.arange(len(step)) - np.repeat(np.cumsum(died) - died, died)  # events at the same time so far
@@ -54,7 +59,10 @@ def partial_likelihood(labels: np.ndarray, risks: np.ndarray, weights: np.ndarra
     value = np.sum((weights * (risks - shift))[events]) - np.sum(mean * np.log(among))
     hazard = np.bincount(step, weights=mean / among, minlength=len(times))
     spared = np.bincount(step, weights=share * mean / among, minlength=len(times))
-    gradient = weights * events - own * (np.cumsum(hazard)[of_row] - events * spared[of_row])
+    summed = np.cumsum(hazard)[of_row]
+    if (entries := entries_of(labels)) is not None:
+        summed -= np.concatenate([[0.0], np.cumsum(hazard)])[np.searchsorted(times, entries, side="right")]
+    gradient = weights * events - own * (summed - events * spared[of_row])
     return Likelihood(float(value), gradient, times[died > 0], hazard[died > 0] * np.exp(-shift))
 
 
@@ -88,7 +96,7 @@ class Cox(Penalised, SurvivalBaseline):
         folds: of the cross-validation that chooses.
     """
 
-    tried, middle = PENALTIES, 100.0
+    tried, middle, late_entry = PENALTIES, 100.0, True
 
     def __init__(self, *, penalty: float | None = None, folds: int = 5):
         super().__init__("penalty", penalty, folds)

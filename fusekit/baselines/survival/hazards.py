@@ -15,7 +15,7 @@ from fusekit.baselines.gbdt import GradientBoosting
 from fusekit.baselines.inner_cv import Loss
 from fusekit.baselines.survival.baseline import SurvivalBaseline, read_target
 from fusekit.data import Column
-from fusekit.data.target.follow_up import events_of, exposure, surprise
+from fusekit.data.target.follow_up import events_of, exposure, labels_table, surprise
 from fusekit.disk import OPEN
 
 
@@ -28,7 +28,9 @@ class GradientBoostingHazards(GradientBoosting, SurvivalBaseline):
     """Gradient-boosted trees of the hazards that networks put out too: as ``gbdt``, with the interval as a column.
 
     Each scan is a row for every interval that its subject reaches, with the event in it or not; an interval in which
-    the follow-up ends counts by the share of it that was passed.
+    the follow-up ends counts by the share of it that was passed. With delayed entry the rows begin with the interval of
+    the entry, which counts by the share that was left; an event in it counts whole, which is right up to the square of
+    its hazard.
 
     Args:
         trees: how many; None chooses, up to ``most``.
@@ -40,13 +42,13 @@ class GradientBoostingHazards(GradientBoosting, SurvivalBaseline):
         folds: of the cross-validation that chooses.
     """
 
-    targets = SurvivalBaseline.targets
+    targets, late_entry = SurvivalBaseline.targets, True
 
     def fit(
         self, values: pd.DataFrame, columns: Sequence[Column], labels: np.ndarray, subjects: np.ndarray, seed: int
     ) -> None:
         """Fit the intervals, choose the number of trees, unless given, and fit."""
-        self.target = self.asked.fit(pd.DataFrame({"subject": subjects, "label": labels}))
+        self.target = self.asked.fit(labels_table(subjects, labels))
         super().fit(values, columns, self.asked.scaled(labels), subjects, seed)
 
     @property
@@ -61,12 +63,12 @@ class GradientBoostingHazards(GradientBoosting, SurvivalBaseline):
     def samples(
         self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A row for each interval that a scan reaches."""
-        passed, died = exposure(labels, self.asked.intervals)
-        scan, interval = np.nonzero(passed)
+        """A row for each interval that a scan reaches, and is under observation in."""
+        share, died = exposure(labels, self.asked.intervals)
+        scan, interval = np.nonzero(share)
         rows = inputs[scan]
         rows[:, -1] = interval
-        return rows, died[scan, interval].astype(int), weights[scan] * passed[scan, interval]
+        return rows, died[scan, interval].astype(int), weights[scan] * np.where(died, 1.0, share)[scan, interval]
 
     def staged(self, model: Any, inputs: np.ndarray) -> np.ndarray:
         """Hazards after each tree (trees, N, W)."""

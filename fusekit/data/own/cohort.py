@@ -18,8 +18,9 @@ from fusekit.data.own.images.matches import Matches
 from fusekit.data.own.images.sequences import find_images
 from fusekit.data.own.images.series import Image
 from fusekit.data.own.join import Reading
-from fusekit.data.own.labels import numbers_of, times_of
+from fusekit.data.own.labels import entries_of, numbers_of, times_of
 from fusekit.data.own.problems import note
+from fusekit.data.target.follow_up import ENTRY
 from fusekit.errors import DataError, first_ten
 from fusekit.progress import Progress
 
@@ -39,6 +40,8 @@ def read_cohort(own: OwnData, folder: Path, progress: Progress, findings: Iterab
 
 
 class _Reader(Reading):
+    entries: pd.Series  # by line, where the description names their column
+
     @property
     def by_name(self) -> bool:
         """Whether rows are subjects, whose images are counted."""
@@ -48,7 +51,7 @@ class _Reader(Reading):
         own, joined, problems = self.own, self.joined, self.problems
         with problems.gather():
             joined.require(own.named())
-        if not {*own.labels, own.subject} <= set(joined.homes):
+        if not {*own.labels, *own.entered, own.subject} <= set(joined.homes):
             problems.refuse()
         for name in own.identifying():
             if name in joined.homes:
@@ -74,6 +77,8 @@ class _Reader(Reading):
         paths = pd.Series([image and image.path for image in images], lines, dtype=object)
         scans = pd.DataFrame({"subject": self.subjects.loc[lines].astype(object).to_numpy()}, lines)
         scans = scans.assign(image=paths.to_numpy(), label=labels.loc[lines].astype(kind).to_numpy())
+        if own.entered:
+            scans[ENTRY] = self.entries.loc[lines].to_numpy()
         for name, theirs in every.others.items():
             scans[f"{IMAGE}:{name}"] = pd.Series([theirs.get(line) for line in lines], lines, dtype=object)
         missing = {column.name: column.missing for column in own.columns}
@@ -135,12 +140,18 @@ class _Reader(Reading):
             numerals = self.joined.homes[own.labels[-1]].numerals
             if own.timed:
                 labels = times_of(cells, times[0], own.timed, own.leave_out, (where, further[0]), numerals)
+                for name in own.entered:
+                    home = self.joined.homes[name]
+                    given = self.joined.cells(name).loc[rows], labels, own.leave_out, f"{home.path}, column {name!r}"
+                    self.entries = entries_of(*given, home.numerals)
+                    labels = labels.where(self.entries.notna())
             elif own.number:
                 labels = numbers_of(cells, own.leave_out, where, numerals)
             else:
                 labels = classes_of(cells, own.classes, own.leave_out, where, own.advice)
         kept = labels.dropna()
-        message = f"rows left out because of their value in column {own.label!r}"
+        columns = " or ".join(map(repr, (own.label, *own.entered)))
+        message = f"rows left out because of their value in column {columns}"
         self._leave_out("label-left-out", message, rows.difference(kept.index), kept.index, along=None)
         return kept
 

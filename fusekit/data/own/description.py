@@ -68,6 +68,7 @@ class Timed(NamedTuple):
     column: str
     seen: tuple[str, ...] = ()  # empty: 1, yes, true, ...
     censored: tuple[str, ...] = ()  # empty: 0, no, false, ...
+    entry: str = ""  # the column of the time from which on someone is under observation; empty: from the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,11 @@ class OwnData:
         return (self.label, self.timed.column) if self.timed else (self.label,)
 
     @property
+    def entered(self) -> tuple[str, ...]:
+        """The column that says when people came under observation, if one does."""
+        return (self.timed.entry,) if self.timed and self.timed.entry else ()
+
+    @property
     def absent(self) -> tuple[Modality, ...]:
         """What scans may lack."""
         return united(["image"] * (self.without_image == "keep"), ["table"] * (self.without_table == "keep"))
@@ -145,7 +151,7 @@ class OwnData:
         """Every column of the tables that it names."""
         for place in (*(image.place for image in self.every_image), self.masks):
             yield from columns_of(place) if place else ()
-        yield from (name for name in (self.subject, self.scan, *self.labels) if name)
+        yield from (name for name in (self.subject, self.scan, *self.labels, *self.entered) if name)
         yield from (column.name for column in self.columns)
         yield from self.groups
 

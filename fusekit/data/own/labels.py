@@ -55,3 +55,24 @@ def times_of(
         raise DataError(f"{where[1]}: {(numbers < 0).sum()} times are below 0: {listed}. They count from the start.")
     known = numbers.dropna()
     return pd.Series(labelled(known.to_numpy(), (seen[known.index] == 1).to_numpy()), known.index).reindex(events.index)
+
+
+def entries_of(
+    cells: pd.Series, labels: pd.Series, leave_out: tuple[str, ...], where: str, numerals: Numerals | None
+) -> pd.Series:
+    """Cells of the time of entry -> times; NaN where the row is left out, or its label is NaN.
+
+    Refused: a time that is no number, is below 0, or is not before the time of the event or censoring.
+    """
+    kept = labels.dropna()
+    numbers = numbers_of(cells[labels.notna()], leave_out, where, numerals)
+    wrong = (numbers < 0) | (numbers >= kept.abs())
+    if wrong.any():
+        listed = first_ten(
+            f"{numbers[line]:g}, and the time {abs(kept[line]):g} (line {line})" for line in kept.index[wrong]
+        )
+        raise DataError(
+            f"{where}: {wrong.sum()} times of entry are below 0, or not before the row's own time: {listed}. They "
+            "count from the same start as the time; nothing is known of people after it."
+        )
+    return numbers.reindex(labels.index)

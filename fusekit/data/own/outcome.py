@@ -18,7 +18,7 @@ TIMES = ("uno-c", "harrell-c", "time-auc", "integrated-brier", "observed-over-pr
 #: What each kind of label but that of classes takes: its own name is that of the column.
 _KINDS = {
     "ordered": ("ordered", "order"),
-    "event": ("event", "time", "horizons", "unit", "name", "intervals", "seen", "censored"),
+    "event": ("event", "time", "horizons", "unit", "name", "intervals", "seen", "censored", "entry"),
     "number": ("number", "unit"),
 }
 _AT = ("label",)
@@ -59,7 +59,10 @@ class OutcomeKeys(Keys):
             )
         if both := sorted(set(seen) & set(censored)):
             self.wrong(_AT, f"has the value {both[0]!r} for seen and for censored.")
-        return Timed(self.text(value, "time", _AT, needed=True), seen, censored)
+        time, entry = self.text(value, "time", _AT, needed=True), self.text(value, "entry", _AT)
+        if entry and entry in (time, value.get("event")):
+            self.wrong((*_AT, "entry"), f"is the column {entry!r}, which is that of the event or of its time.")
+        return Timed(time, seen, censored, entry)
 
     def _event(self, value: dict[str, Any], column: str) -> TimeToEvent | None:
         """The event whose time is predicted; None if it was noted that it is none."""

@@ -16,6 +16,7 @@ from fusekit.data.cohort import Cohort, Column
 from fusekit.data.images import volume as images
 from fusekit.data.images.channels import IMAGE as IMAGE_COLUMN
 from fusekit.data.images.channels import columns_of
+from fusekit.data.target.follow_up import ENTRY
 from fusekit.progress import Progress
 
 #: Put before the voxels when a scan's key is made, so that the key is none of the digests that are published.
@@ -95,7 +96,8 @@ def digest_scans(
         row = {"subject": subject, **{group: str(scan[group]) for group in PUBLISHED if group in cohort.groups}}
         row[IMAGE] = digest
         row |= {name: digest_voxels(images.read(Path(scan[c])).data)[0] for name, c in further.items()}
-        row |= {LABEL: keyed(key, ["label", subject, name])}
+        entered = [str(scan[ENTRY])] if ENTRY in scan else []
+        row |= {LABEL: keyed(key, ["label", subject, name, *entered])}
         if masked:
             mask = scan["mask"]
             drawn = isinstance(mask, Path)

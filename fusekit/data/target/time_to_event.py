@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.follow_up import events_of, labelled, summed_hazard, surprise, times_of
+from fusekit.data.target.follow_up import (
+    ENTRY,
+    check_entries,
+    entries_of,
+    events_of,
+    labelled,
+    summed_hazard,
+    surprise,
+    times_of,
+)
 from fusekit.data.target.intervals import ends_at_quantiles, passed, risk_and_survival
 from fusekit.data.target.target import SMALLEST, Meaning, Target
 from fusekit.errors import DataError, first_ten
@@ -35,9 +44,10 @@ _STEPS = 200
 class TimeToEvent(Target):
     """The time from a start until an event, right-censored. All that is said is about the time up to a last horizon.
 
-    A label is the time; with a minus sign it is that of the end of a follow-up without the event, as in XGBoost. A
-    model puts out the logits of hazards in intervals between ``edges``: the chance that the event comes in an interval
-    for those who reach it (Gensheimer and Narasimhan 2019). Within an interval the hazard is constant.
+    A label is the time; with a minus sign it is that of the end of a follow-up without the event, as in XGBoost. Scans
+    with a column ``entry`` are of people who are under observation from that time on (delayed entry). A model puts out
+    the logits of hazards in intervals between ``edges``: the chance that the event comes in an interval for those who
+    reach it (Gensheimer and Narasimhan 2019). Within an interval the hazard is constant.
 
     Args:
         name: of the event, e.g. ``dementia``.
@@ -65,7 +75,7 @@ class TimeToEvent(Target):
     objective: ClassVar[str] = "hazards"
     select: ClassVar[str] = "harrell-c"
     part: ClassVar[str] = "group"
-    schema: ClassVar[Mapping[str, type]] = {"label": float, RISK: float, f"{SURVIVAL}*": float}
+    schema: ClassVar[Mapping[str, type]] = {"label": float, ENTRY: float, RISK: float, f"{SURVIVAL}*": float}
 
     def __post_init__(self) -> None:
         given = np.asarray(self.horizons, dtype=float)
@@ -115,7 +125,10 @@ class TimeToEvent(Target):
         return f"{abs(label):g}" + "+" * bool(np.signbit(label))
 
     def check(self, scans: pd.DataFrame) -> None:
-        """DataError if a label is no time, a subject has two, no event or only events at once were seen in time."""
+        """DataError if a label is no time, a subject has two, no event or only events at once were seen in time.
+
+        Or if a time of entry is none before the subject's own.
+        """
         labels = scans["label"].to_numpy(dtype=float)
         if not np.isfinite(labels).all():
             raise DataError(f"{(~np.isfinite(labels)).sum()} scans have no time to {self.name}: "
@@ -126,6 +139,8 @@ class TimeToEvent(Target):
                 f"{(several > 1).sum()} subjects have two times to {self.name}: {first_ten(several.index[several > 1])}"
                 ". A subject needs one, from one start: restrict the visits, or correct the table."
             )
+        if ENTRY in scans:
+            check_entries(scans)
         if not self._seen(labels).any():
             raise DataError(
                 f"no subject has {self.name} up to the last horizon, {self.last:g} {self.unit}".rstrip()
@@ -255,9 +270,12 @@ class TimeToEvent(Target):
         """Intervals that were passed (N,), with the share of the last; with a minus sign where no event ended them.
 
         An event in the third interval is 2 and a share above 0. Beyond the last horizon everyone is censored there.
+        With delayed entry (N, 2), also the intervals that were passed before.
         """
-        times, seen = np.minimum(times_of(labels), self.last), self._seen(labels)
-        return labelled(passed(times, seen, self.grid), seen)
+        times, seen, entries = np.minimum(times_of(labels), self.last), self._seen(labels), entries_of(labels)
+        if entries is not None:
+            entries = passed(np.minimum(entries, self.last), np.zeros(len(entries), dtype=bool), self.grid)
+        return labelled(passed(times, seen, self.grid), seen, entries)
 
     def as_json(self) -> dict[str, Any]:
         """``{"time_to_event": {"name": ..., "horizons": [...], ...}}``."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.follow_up import labels_of
 from fusekit.errors import DataError
 from fusekit.evaluation.arms.worth import Worth, worth_of
 from fusekit.evaluation.delong import exact_limits
@@ -95,7 +96,7 @@ def missingness(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> pd.DataFram
 class _Fold(NamedTuple):
     """One fold's subjects, in one order."""
 
-    labels: np.ndarray  # (n,)
+    labels: np.ndarray  # (n,), with delayed entry (n, 2)
     scores: dict[str, dict[int, np.ndarray]]  # condition -> seed -> answers (n, A)
 
 
@@ -113,7 +114,7 @@ def _folds(ablations: pd.DataFrame | Sequence[pd.DataFrame]) -> tuple[list[_Fold
     scores: dict[int, dict[str, dict[int, np.ndarray]]] = {}
     for seed, table in enumerate(tables):
         answers, subjects = outputs_of(table).reshape(len(table), -1), table["subject"].astype(str).to_numpy()
-        folds, conditions, labels = (table[name].to_numpy() for name in ("fold", "condition", "label"))
+        folds, conditions, labels = table["fold"].to_numpy(), table["condition"].to_numpy(), labels_of(table)
         part = table.groupby(["fold", "condition"], sort=False).ngroup().to_numpy()
         order = np.lexsort((pd.factorize(subjects, sort=True)[0], part))
         for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):

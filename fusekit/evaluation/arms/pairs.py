@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Ordered
-from fusekit.data.target.follow_up import events_of
+from fusekit.data.target.follow_up import events_of, label_columns, labels_of
 from fusekit.data.target.time_to_event import RISK
 from fusekit.errors import DataError, first_ten
 from fusekit.evaluation.arms.differences import (
@@ -152,7 +152,7 @@ def _of_times(tables: _Tables, everyone: list[str]) -> Iterator[tuple[Any, ...]]
     joined = [mean_areas(curves[arm]) for arm in names]
     of_all = Areas(np.concatenate([of.area for of in joined]), np.concatenate([of.parts for of in joined]))
     errors = {arm: np.array([_brier(one, horizons).reindex(everyone) for one in own]) for arm, own in tables.items()}
-    cases = int(events_of(tables[names[0]][0]["label"].to_numpy()).sum())
+    cases = int(events_of(labels_of(tables[names[0]][0])).sum())
     for (i, first), (j, second) in combinations(enumerate(names), 2):
         by_seed = [a.area[0] - b.area[0] for a, b in zip(curves[first], curves[second], strict=True)]
         yield first, second, "uno-c", *area_difference(of_all, i, j, cases), _spread(by_seed)
@@ -166,14 +166,14 @@ def _concordance(table: pd.DataFrame, last: float, everyone: list[str]) -> Areas
     """Uno's c of one arm and seed, with a column for everyone; who was not tested has no part in it."""
     folds = table["fold"].to_numpy() if "fold" in table else None
     subjects = table["subject"].to_numpy()
-    found = shares(uno(last), table["label"].to_numpy(), table[RISK].to_numpy(), subjects, folds)
+    found = shares(uno(last), labels_of(table), table[RISK].to_numpy(), subjects, folds)
     parts = pd.Series(found.parts[0], index=np.unique(subjects)).reindex(everyone, fill_value=0.0)
     return Areas(found.area, parts.to_numpy()[None])
 
 
 def _brier(table: pd.DataFrame, horizons: Sequence[float]) -> pd.Series:
     """What each subject adds to the integrated Brier score."""
-    terms = brier_terms(table["label"].to_numpy(), outputs_of(table)[:, 1:], horizons)
+    terms = brier_terms(labels_of(table), outputs_of(table)[:, 1:], horizons)
     return pd.Series(integrated(terms, horizons), index=table["subject"].to_numpy())
 
 
@@ -268,13 +268,13 @@ def _check_alike(tables: Mapping[str, Sequence[pd.DataFrame]]) -> None:
                 " Arms are compared over the same seeds: run the missing ones, or leave the others out."
             )
         for seed, (one, other) in enumerate(zip(tables[names[0]], tables[arm], strict=True), start=1):
-            truth, claimed = (table.set_index("subject")["label"] for table in (one, other))
+            truth, claimed = (table.set_index("subject")[label_columns(one)] for table in (one, other))
             if only := sorted(set(truth.index) ^ set(claimed.index)):
                 raise DataError(
                     f"{names[0]} and {arm} did not test the same subjects (seed {seed} of {len(tables[arm])}):"
                     f" {first_ten(only)} are in one of them only. Arms are compared on the same folds of one cohort."
                 )
-            if apart := sorted(truth.index[truth != claimed.reindex(truth.index)]):
+            if apart := sorted(truth.index[(truth != claimed.reindex(truth.index)).any(axis=1)]):
                 raise DataError(
                     f"{names[0]} and {arm} do not agree on the label of {first_ten(apart)}"
                     f" (seed {seed} of {len(tables[arm])}). Arms are compared on one cohort."

@@ -10,7 +10,7 @@ import numpy as np
 
 from fusekit.data.target.follow_up import events_of, times_of
 from fusekit.evaluation.predictions import NUMBER, POSITIVE, horizons_of
-from fusekit.evaluation.survival.concordance import beyond, uno_weights
+from fusekit.evaluation.survival.concordance import met_by, uno_weights
 
 
 class Worth(NamedTuple):
@@ -80,7 +80,7 @@ def _concordance(last: float, labels: np.ndarray, answers: np.ndarray, times: np
     """Uno's c up to the last horizon, of risks (S, n, first of A); weights for censoring are those of all subjects."""
     weights, risks = uno_weights(labels, last), answers[:, :, 0]
     cases = weights > 0
-    met = weights[cases, None] * (beyond(labels)[None] > times_of(labels)[cases, None])  # (cases, n)
+    met = weights[cases, None] * met_by(labels, times_of(labels)[cases])  # (cases, n)
     higher = ((np.sign(risks[:, cases, None] - risks[:, None]) + 1) / 2).mean(axis=0)
     drawn = times[:, cases]
     with np.errstate(invalid="ignore"):  # without a pair it is undefined

@@ -50,6 +50,8 @@ class Metric(ABC):
     within_folds: bool = False
     #: Below and above which it never is.
     limits: tuple[float, float] = (-np.inf, np.inf)
+    #: It takes labels (N, 2), with times of entry; else it is refused where entry is delayed.
+    late_entry: bool = False
     #: It depends on calls alone: a threshold other than one half changes it.
     of_calls: bool = False
 

@@ -1,6 +1,7 @@
-"""Metrics of times to an event: labels (N,) of ``TimeToEvent``; predictions (N, 1 + H) are risk, survival at horizons.
+"""Metrics of times to an event: labels of ``TimeToEvent``; predictions (N, 1 + H) are risk, survival at horizons.
 
-The functions behind them, and what they assume of censoring, are in ``fusekit.evaluation.survival``.
+Labels are (N,), or with delayed entry (N, 2). The functions behind them, and what they assume of censoring, are in
+``fusekit.evaluation.survival``.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from typing import Self
 import numpy as np
 
 from fusekit.data import TimeToEvent
-from fusekit.data.target.follow_up import events_of
+from fusekit.data.target.follow_up import entries_of, events_of, times_of
 from fusekit.evaluation.delong import Areas, exact_limits, logit_interval
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.predictions import horizons_of
-from fusekit.evaluation.survival.brier import brier_terms, integrated
+from fusekit.evaluation.survival.brier import brier_terms, integrated, known
 from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shares, uno
-from fusekit.evaluation.survival.kaplan_meier import censoring, followed, log_parts, survival
+from fusekit.evaluation.survival.kaplan_meier import followed, log_parts, observed, survival
 
 #: Subjects that are followed beyond the last horizon, for limits of what looks at horizons: with fewer, limits held 40
 #: to 90 in 100 truths (docs/how-to/predict-a-time.md).
 FOLLOWED = 5
 #: Share that is not censored by then, for limits of areas: some of the few cases count more than five times, else.
+#: With delayed entry the smallest share under observation at an event, of the largest.
 UNCENSORED = 0.2
 
 
@@ -46,7 +48,7 @@ class Ranking(SurvivalMetric, ABC):
     """A share of pairs, within folds: risks of different models are not on one scale."""
 
     limits = (0, 1)
-    within_folds = True
+    within_folds, late_entry = True, True
     empty = "NaN where no pair can be ordered"
 
     @abstractmethod
@@ -122,9 +124,18 @@ class TimeDependentArea(Ranking):
         self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray, folds: np.ndarray
     ) -> tuple[float, float]:
         last = self.horizons[-1]
-        if followed(labels, subjects, last) < FOLLOWED or float(censoring(labels).at(last)) < UNCENSORED:
+        if followed(labels, subjects, last) < FOLLOWED or not _least_observed(labels, last) >= UNCENSORED:
             return float("nan"), float("nan")
         return super()._limits(labels, predicted, subjects, folds)
+
+
+def _least_observed(labels: np.ndarray, last: float) -> float:
+    """The share that is not censored by a time; with delayed entry the smallest at an event, of the largest."""
+    if entries_of(labels) is None:
+        return float(observed(labels, last))
+    times = times_of(labels)[events_of(labels) & (times_of(labels) <= last)]
+    shares = np.append(observed(labels, times, before=True), observed(labels, last))
+    return float(shares.min() / shares.max())
 
 
 class IntegratedBrier(SurvivalMetric):
@@ -134,6 +145,7 @@ class IntegratedBrier(SurvivalMetric):
     definition = "mean over time, by lines between 0 and the horizons, of the Brier score weighted for censoring"
     empty = "NaN where nobody is followed to a horizon; no limits where few are"
     limits = (0, np.inf)
+    late_entry = True
 
     def terms(self, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """What each row adds (N,)."""
@@ -163,22 +175,34 @@ class ObservedOverPredicted(SurvivalMetric):
     definition = "1 - Kaplan-Meier survival at the last horizon / mean of 1 - predicted survival; above 1: too low"
     empty = "NaN where nothing is predicted"
     limits = (0, np.inf)
+    late_entry = True
 
     def value(self, labels: np.ndarray, predicted: np.ndarray) -> float:
-        """Of all rows together."""
-        expected = float((1 - predicted[:, -1]).mean()) if len(labels) else 0.0
+        """Of all rows together; with delayed entry the mean is weighted as that of the Brier score."""
+        expected = float(self._expected(labels, predicted).mean()) if len(labels) else 0.0
         return float(1 - survival(labels).at(self.horizons[-1])) / expected if expected > 0 else float("nan")
 
     def interval(self, labels: np.ndarray, predicted: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
         """Limits on the scale of logarithms, from each subject's part in both risks."""
         from scipy.special import ndtri
 
-        ratio, expected = self.value(labels, predicted), 1 - predicted[:, -1]
-        observed = ratio * float(expected.mean())
+        ratio, expected = self.value(labels, predicted), self._expected(labels, predicted)
+        observed, n = ratio * float(expected.mean()), len(labels)
         if not 0 < observed < 1:
             return float("nan"), float("nan")
-        parts = -(1 - observed) / observed * log_parts(labels, self.horizons[-1])
-        parts -= (expected / expected.mean() - 1) / len(expected)
+        rises = -(1 - observed) * log_parts(labels, self.horizons[-1])  # of the observed risk, by each row's weight
+        if entries_of(labels) is None:
+            parts = rises / observed - (expected / expected.mean() - 1) / n
+        else:  # the mean is that of those with the event and of the others, by how many there are of each
+            early, late = (weights[:, 0] for weights in known(labels, self.horizons[-1:]))
+            with_it, without = ((own * (1 - predicted[:, -1])).mean() / own.mean() for own in (early, late))
+            moved = (expected - early * with_it - late * without) / n + (with_it - without) * rises
+            parts = rises / observed - moved / expected.mean()
         _, of_row = np.unique(subjects, return_inverse=True)
         half = ndtri(0.975) * np.sqrt(np.sum(np.bincount(of_row, weights=parts) ** 2))
         return ratio * float(np.exp(-half)), ratio * float(np.exp(half))
+
+    def _expected(self, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """What each row adds to the mean predicted risk (N,)."""
+        risks = np.asarray(1 - predicted[:, -1])
+        return risks if entries_of(labels) is None else risks * np.sum(known(labels, self.horizons[-1:]), axis=0)[:, 0]

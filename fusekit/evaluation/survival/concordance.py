@@ -2,6 +2,7 @@
 
 Both are shares of pairs of subjects, a case and a subject who has no event yet when the case has, of which the case
 has the higher risk; equal risks count half. The sign is that of the risk: below one half, the ranking is wrong.
+With delayed entry both are under observation when the case has its event, or at the horizon.
 
 How sure a share is follows from the part that each subject has in it (an infinitesimal jackknife): its derivative by
 the subject's weight, in both roles. Subjects' parts add up over slices, folds and seeds, and two models of the same
@@ -15,9 +16,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, times_of
 from fusekit.evaluation.delong import Areas
-from fusekit.evaluation.survival.kaplan_meier import censoring
+from fusekit.evaluation.survival.kaplan_meier import observed
 
 #: Labels and risks (n,) of one fold -> the share, the part of each row (n,) in its error.
 Share: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
@@ -55,7 +56,7 @@ def uno_weights(labels: np.ndarray, last: float) -> np.ndarray:
     """What each subject (n,) counts as a case of Uno's c; 0 of who is none."""
     times = times_of(labels)
     cases = events_of(labels) & (times < last)
-    followed = censoring(labels).at(times, before=True)
+    followed = observed(labels, times, before=True)
     weights: np.ndarray = np.divide(1.0, followed**2, out=np.zeros(len(times)), where=cases)
     return weights
 
@@ -63,6 +64,12 @@ def uno_weights(labels: np.ndarray, last: float) -> np.ndarray:
 def beyond(labels: np.ndarray) -> np.ndarray:
     """Times (n,) before which each subject is known to have no event: who is censored then has outlived it."""
     return np.asarray(np.where(events_of(labels), times_of(labels), np.nextafter(times_of(labels), np.inf)))
+
+
+def met_by(labels: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """Who (M, n) is compared with cases: under observation, and without an event, at each of times (M,)."""
+    entries, outlived = entries_of(labels), beyond(labels)[None] > until[:, None]
+    return outlived if entries is None else outlived & (entries[None] < until[:, None])
 
 
 def auc_at(horizon: float) -> Share:
@@ -74,7 +81,7 @@ def auc_at(horizon: float) -> Share:
     def share(labels: np.ndarray, risks: np.ndarray) -> tuple[float, np.ndarray]:
         times = times_of(labels)
         cases = events_of(labels) & (times <= horizon)
-        followed = censoring(labels).at(times, before=True)
+        followed = observed(labels, times, before=True)
         weights = np.divide(1.0, followed, out=np.zeros(len(times)), where=cases)
         return _share(labels, risks, weights, np.full(len(times), horizon))
 
@@ -83,22 +90,21 @@ def auc_at(horizon: float) -> Share:
 
 def _share(labels: np.ndarray, risks: np.ndarray, weights: np.ndarray, until: np.ndarray) -> tuple[float, np.ndarray]:
     """Pairs of a case (weight above 0) and who has no event up to ``until`` of the case."""
-    outlived = beyond(labels)
-    cases = np.flatnonzero(weights > 0)
+    cases = np.flatnonzero(~(weights <= 0))  # a NaN makes the share one
     won, pairs = np.zeros(len(cases)), np.zeros(len(cases))
-    lost_by, met_by = np.zeros(len(labels)), np.zeros(len(labels))
+    lost, compared = np.zeros(len(labels)), np.zeros(len(labels))
     for start in range(0, len(cases), _BLOCK):
         own = cases[start : start + _BLOCK]
-        met = (outlived[None] > until[own, None]).astype(float)
+        met = met_by(labels, until[own]).astype(float)
         right = met * (np.sign(risks[own, None] - risks[None]) + 1) / 2
         won[start : start + _BLOCK], pairs[start : start + _BLOCK] = right.sum(axis=1), met.sum(axis=1)
-        lost_by += weights[own] @ right
-        met_by += weights[own] @ met
+        lost += weights[own] @ right
+        compared += weights[own] @ met
     total = float(weights[cases] @ pairs)
     if not total > 0:
         return float("nan"), np.full(len(labels), np.nan)
     share = float(weights[cases] @ won) / total
-    parts = lost_by - share * met_by
+    parts = lost - share * compared
     parts[cases] += weights[cases] * (won - share * pairs)
     return share, parts / total
 

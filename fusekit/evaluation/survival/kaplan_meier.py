@@ -1,4 +1,8 @@
-"""The share without an event over time, from people who were followed for different times (Kaplan and Meier 1958)."""
+"""The share without an event over time, from people who were followed for different times (Kaplan and Meier 1958).
+
+Who enters late is at risk from then on. Right-censored people alone are known by ``censoring``; with delayed entry too,
+``observed`` takes its place, and is the same where all enter at 0.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, labelled, times_of, waiting
 
 
 class Curve(NamedTuple):
@@ -41,17 +45,8 @@ class Curve(NamedTuple):
 
 
 def kaplan_meier(times: np.ndarray, events: np.ndarray) -> Curve:
-    """Survival from times (N,) at which the event was seen, or the follow-up ended.
-
-    Who is censored at a time is at risk at that time.
-    """
-    distinct, of_row = np.unique(times, return_inverse=True)
-    died = np.bincount(of_row, weights=events, minlength=len(distinct))
-    gone = np.bincount(of_row, minlength=len(distinct))
-    at_risk = len(times) - np.cumsum(gone) + gone
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = died / (at_risk * (at_risk - died))
-    return Curve(distinct, np.cumprod(1 - died / at_risk), np.cumsum(np.where(died > 0, steps, 0.0)))
+    """Survival from times (N,) at which the event was seen, or the follow-up ended: ``survival``."""
+    return survival(labelled(times, events))
 
 
 def log_parts(labels: np.ndarray, when: float) -> np.ndarray:
@@ -60,16 +55,30 @@ def log_parts(labels: np.ndarray, when: float) -> np.ndarray:
     distinct, of_row = np.unique(times, return_inverse=True)
     died = np.bincount(of_row, weights=events, minlength=len(distinct))
     at_risk = np.cumsum(np.bincount(of_row, minlength=len(distinct))[::-1])[::-1]
+    at_risk = at_risk - waiting(labels, distinct, np.ones(len(labels)))
     with np.errstate(divide="ignore", invalid="ignore"):
         left = 1 / (at_risk - died)
         met = np.concatenate([[0.0], np.cumsum(np.where(died > 0, died / at_risk * left, 0.0))])
     passed = np.searchsorted(distinct, np.minimum(times, when), side="right")
-    return np.asarray(met[passed] - np.where(events & (times <= when), left[of_row], 0.0))
+    parts = met[passed] - np.where(events & (times <= when), left[of_row], 0.0)
+    if (entries := entries_of(labels)) is not None:
+        parts -= met[np.searchsorted(distinct, np.minimum(entries, when), side="right")]
+    return np.asarray(parts)
 
 
 def survival(labels: np.ndarray) -> Curve:
-    """Survival from labels (N,) of ``TimeToEvent``."""
-    return kaplan_meier(times_of(labels), events_of(labels))
+    """Survival from labels (N,) or (N, 2) of ``TimeToEvent``.
+
+    Who is censored at a time is at risk at that time. Where one person alone is at risk, and has the event, it is 0
+    from there on, whoever enters later.
+    """
+    distinct, of_row = np.unique(times_of(labels), return_inverse=True)
+    died = np.bincount(of_row, weights=events_of(labels), minlength=len(distinct))
+    gone = np.bincount(of_row, minlength=len(distinct))
+    at_risk = len(labels) - np.cumsum(gone) + gone - waiting(labels, distinct, np.ones(len(labels)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = died / (at_risk * (at_risk - died))
+    return Curve(distinct, np.cumprod(1 - died / at_risk), np.cumsum(np.where(died > 0, steps, 0.0)))
 
 
 def censoring(labels: np.ndarray) -> Curve:
@@ -88,11 +97,33 @@ def censoring(labels: np.ndarray) -> Curve:
     return Curve(distinct, np.cumprod(kept), np.cumsum(steps))
 
 
+def observed(labels: np.ndarray, when: np.ndarray | float, *, before: bool = False) -> np.ndarray:
+    """The share of those without an event at times (T,) that is under observation then; ``before``: just before them.
+
+    Who is seen counts one over it for those who are not. Without delayed entry it is ``censoring``. With it, it is the
+    number at risk over people * survival, both just before or at the time: right up to a factor, which is one over the
+    share of all people that ever enters, if entry and censoring depend neither on the time of the event nor on what
+    risks are said of (Woodroofe 1985). NaN after survival has fallen to 0 while others are still to enter.
+    """
+    if entries_of(labels) is None:
+        return censoring(labels).at(when, before=before)
+    curve, times = survival(labels), np.sort(times_of(labels))
+    gone = curve.times[:-1][curve.levels[:-1] == 0]
+    reached = len(times) - np.searchsorted(times, when, side="left" if before else "right")
+    at_risk = reached - waiting(labels, np.asarray(when, dtype=float), np.ones(len(times)))
+    alive = curve.at(when, before=before)
+    share = np.divide(at_risk, len(times) * alive, out=np.ones(np.shape(when)), where=np.asarray(alive > 0))
+    return np.where(when > gone[0], np.nan, share) if len(gone) else share
+
+
 def numbers_at_risk(labels: np.ndarray, when: np.ndarray) -> np.ndarray:
-    """How many are still followed and without the event just before each of times (T,)."""
-    return np.asarray((times_of(labels)[None] >= np.asarray(when)[:, None]).sum(axis=1))
+    """How many are under observation and without the event just before each of times (T,), or at 0."""
+    reached = (times_of(labels)[None] >= np.asarray(when)[:, None]).sum(axis=1)
+    late = waiting(labels, np.maximum(when, np.nextafter(0, 1)), np.ones(len(labels)))
+    return np.asarray(reached - late.astype(int))
 
 
 def followed(labels: np.ndarray, subjects: np.ndarray, horizon: float) -> int:
-    """How many subjects are known to have no event up to a horizon; labels and subjects (N,)."""
-    return len(np.unique(subjects[times_of(labels) > horizon]))
+    """How many subjects are seen at a horizon, and have no event up to then; labels and subjects (N,)."""
+    entries, there = entries_of(labels), times_of(labels) > horizon
+    return len(np.unique(subjects[there if entries is None else there & (entries < horizon)]))

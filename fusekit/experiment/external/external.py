@@ -14,6 +14,7 @@ import torch
 
 from fusekit.data.images.channels import MASK
 from fusekit.data.store.scan_rows import ScanRows
+from fusekit.data.target.follow_up import ENTRY, refuse_late_entry
 from fusekit.disk import new_folder, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Metric, prediction_table, probabilities_of, score
@@ -109,6 +110,8 @@ def _evaluate(asked: Asked, folder: Path, progress: Progress) -> None:
     device = torch_device(config.device)
     metrics = {name: catalog().metrics.make(name) for name in asked.task.metrics}
     other = read_external(bundle, config, asked.task, asked.known_subjects(), progress)
+    for name, metric in metrics.items() if ENTRY in other.cohort.scans else ():
+        refuse_late_entry(f"the metric {name}", metric)
     for finding in other.findings:
         progress.say(f"{finding.severity}: {finding.message} ({finding.count})")
     read = time.perf_counter()

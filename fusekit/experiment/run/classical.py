@@ -9,6 +9,7 @@ from fusekit.baselines.baseline import with_images
 from fusekit.baselines.images import by_scan, of_slices
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.data import ClinicalEncoding
+from fusekit.data.target.follow_up import labels_of
 from fusekit.evaluation import Rule
 from fusekit.experiment.run.fitted import Failed, Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides
@@ -24,7 +25,7 @@ def fit_baseline(plan: Plan, gathered: Gathered, sides: Sides, progress: Progres
     rows, columns = sides.train, gathered.cohort.columns
     scans = gathered.cohort.scans.loc[rows["scan"].unique()]
     values = gathered.cohort.clinical.loc[scans.index]
-    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
+    labels, subjects = labels_of(scans), scans["subject"].to_numpy()
     shown = with_images(baseline, by_scan(images, rows.index.to_numpy(), rows["scan"].to_numpy()))
     baseline.fit(values, columns, labels, subjects, plan.config.seed, **shown)
     pixels = gathered.pixels(rows)

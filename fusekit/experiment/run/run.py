@@ -108,6 +108,7 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     gathered = gather(config, plan.task, plan.slices, progress)
     report(gathered.findings, progress)
     plan.try_again(gathered.store.channels)
+    plan.refuse_late_entry(gathered.cohort)
     working.refuse_other_data(work / working.RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()

@@ -15,6 +15,7 @@ from fusekit.baselines.images import by_scan
 from fusekit.baselines.prior import FOLDS, TablePrior, trust
 from fusekit.baselines.shipping import name_of
 from fusekit.data import ClinicalEncoding
+from fusekit.data.target.follow_up import labels_of
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.models.build import can_do_without_table
@@ -42,7 +43,7 @@ def fit_table(plan: Plan, gathered: Gathered, rows: pd.DataFrame, progress: Prog
     if "table" in plan.absent(cohort):  # nothing is learned of tables from scans without one
         scans = scans[cohort.present.loc[scans.index, "table"]]
     clinical = cohort.clinical.loc[scans.index]
-    labels, subjects = scans["label"].to_numpy(), scans["subject"].to_numpy()
+    labels, subjects = labels_of(scans), scans["subject"].to_numpy()
     target = plan.target.fit(rows).of_prior
     wanted, name = plan.columns, plan.recipe.prior
     chosen = plan.recipe.encoder is not None and 0 < wanted.most < len(cohort.columns)

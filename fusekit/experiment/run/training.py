@@ -15,6 +15,7 @@ from fusekit.baselines.inner_cv import subject_weights
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.forward import BATCH
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
+from fusekit.data.target.follow_up import labels_of
 from fusekit.errors import FusekitError, first_ten
 from fusekit.evaluation import Metric, Rule, prediction_table
 from fusekit.evaluation.metrics.numbers import ExplainedVariance
@@ -78,7 +79,7 @@ def train_network(
     samples = images if scans is None else scans.images(images)
     every = [side.index.to_numpy() if scans is None else scans.packed(side.index.to_numpy())[0] for side in sides]
     pixels, absent = gathered.pixels(gathered.rows.loc[every[0]]), plan.absent(gathered.cohort)
-    labels = rows["label"].to_numpy()
+    labels = labels_of(rows)
     shares = balanced_shares(rows["subject"].to_numpy(), labels) if plan.training.sampler == "balanced" else None
     target = plan.target.fit(rows)
     parts = target.parts(rows["label"])
@@ -213,4 +214,4 @@ def validation_score(
     """What ``Target.select`` says, of the subjects set aside; of several classes their mean AUC, or that of cuts."""
     subjects = rule.subjects(prediction_table(rows, target.predict(predict(rows))))
     metric = SELECTED[target.kind].reading(target.columns)
-    return metric.value(subjects["label"].to_numpy(), outputs_of(subjects))
+    return metric.value(labels_of(subjects), outputs_of(subjects))

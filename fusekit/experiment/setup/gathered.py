@@ -17,6 +17,7 @@ from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
 from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
 from fusekit.data.store.scan_rows import ScanRows
+from fusekit.data.target.follow_up import label_columns
 from fusekit.errors import DataError
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
@@ -35,7 +36,7 @@ class Gathered:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row per slice: index ``row`` (of ``images``); subject, scan, slice, fold, label.
+        """One row per slice: index ``row`` (of ``images``); subject, scan, slice, fold, label, and entry if delayed.
 
         A scan without an image has blank ones, as many as most scans have slices, so that it counts as much.
         """
@@ -45,9 +46,10 @@ class Gathered:
             each = int(rows.groupby("scan").size().median()) if len(rows) else 1
             added = pd.DataFrame({"scan": blank.repeat(each), "slice": list(range(each)) * len(blank)})
             rows = pd.concat([rows, added.set_axis(range(len(rows), len(rows) + len(added)))])
-        rows = rows.join(self.cohort.scans[["subject", "label"]], on="scan")
+        known = label_columns(self.cohort.scans)
+        rows = rows.join(self.cohort.scans[["subject", *known]], on="scan")
         rows["fold"] = rows["subject"].map(self.folds)
-        return rows[["subject", "scan", "slice", "fold", "label"]].rename_axis("row")
+        return rows[["subject", "scan", "slice", "fold", *known]].rename_axis("row")
 
     @cached_property
     def scans(self) -> ScanRows:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from fusekit.data import Cohort
+from fusekit.data.target.follow_up import label_columns
 from fusekit.extension import catalog
 
 #: Distributions whose version can change a number.
@@ -50,7 +51,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 def fingerprint(cohort: Cohort, images: np.ndarray) -> dict[str, str]:
     """SHA-256 of what was trained on and tested, wherever it lies: ids with labels, clinical values, stored slices."""
-    labels = cohort.scans[["subject", "label"]].to_csv(lineterminator="\n").encode()
+    labels = cohort.scans[["subject", *label_columns(cohort.scans)]].to_csv(lineterminator="\n").encode()
     values = cohort.clinical.to_csv(lineterminator="\n", float_format="%.17g").encode()
     slices = hashlib.sha256()
     for start in range(0, len(images), 1024):  # a memory map may be larger than memory

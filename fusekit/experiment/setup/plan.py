@@ -17,6 +17,7 @@ from fusekit.data import Classes, Cohort, ColumnLayout, SlicePolicy, Target, Tas
 from fusekit.data.absence import Modality, united
 from fusekit.data.hide import AbsenceOptions
 from fusekit.data.images.channels import IMAGE, Channel
+from fusekit.data.target.follow_up import ENTRY, refuse_late_entry
 from fusekit.errors import OptionError
 from fusekit.evaluation import Metric, Rule
 from fusekit.experiment.setup.candidates import candidates
@@ -156,6 +157,23 @@ class Plan:
     def expected_channels(self) -> tuple[Channel, ...]:
         """The channels of a scan of one image, as far as they are known before the cohort is read."""
         return self.slices.channels((IMAGE,))
+
+    def refuse_late_entry(self, cohort: Cohort) -> None:
+        """Refuse, by OptionError, parts that take everyone as followed from the start, where entry is delayed."""
+        if ENTRY not in cohort.scans:
+            return
+        parts: dict[str, object] = {f"the metric {name}": metric for name, metric in self.metrics.items()}
+        if self.config.baseline:
+            parts[f"the baseline {self.config.baseline}"] = self.build_baseline()
+        else:
+            objective = self.config.objective or self.task.target.objective
+            parts[f"the objective {objective}"] = self.build_objective([1] * self.target.outputs)
+            if self.recipe.prior is not None:
+                parts[f"the prior {self.recipe.prior}"] = self.build_prior()
+            if self.columns.most:
+                parts[f"the baseline {self.columns.by}, which chooses columns,"] = self.build_chooser()
+        for what, part in parts.items():
+            refuse_late_entry(what, part)
 
     def build_objective(self, subjects: Sequence[int]) -> Objective:
         """Build what is made small, for so many training subjects of each class."""

@@ -6,6 +6,7 @@ import tomllib
 from importlib import resources
 from typing import Any, NamedTuple
 
+from fusekit.data.target.follow_up import ENTRY
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import counted
 
@@ -66,6 +67,7 @@ def _facts(evidence: Evidence) -> dict[str, Any]:
         "shown": shown,
         "two": len(evidence.classes) == 2,
         "classes": ", ".join(evidence.classes),
+        "late": bool(ENTRY in predictions and (predictions[ENTRY] > 0).any()),
         "subjects": counted(len(labels), "tested subject"),
         "counts": ", ".join(f"{int((labels == k).sum())} {name}" for k, name in enumerate(evidence.classes)),
         "dropped": "; ".join(str(entry["reason"]) for entry in manifest.get("flow", {}).get("dropped", [])),

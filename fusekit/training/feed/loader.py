@@ -19,7 +19,7 @@ class Batch(NamedTuple):
 
     image: Tensor  # (B, C, H, W) grey levels as stored, uint8 or float16; (B, C, S, S, S) of whole volumes
     clinical: Tensor  # (B, F) float32
-    label: Tensor  # (B,) int64; of numbers float32, on the scale of the training subjects
+    label: Tensor  # (B,) int64; of numbers float32, on the scale of the training subjects; with delayed entry (B, 2)
     row: Tensor  # (B,) int64, of the slice store
     present: Tensor | None = None  # (B, 2) bool: has an image, has a table; None: all have both
     #: With a pool, B are scans, and images the slices of all of them: (B, N), which of N slices each scan has.

@@ -25,6 +25,8 @@ class Objective(nn.Module, ABC):
 
     #: Kinds of targets that it is for.
     targets: tuple[str, ...] = (Classes.kind,)
+    #: Whether it takes labels with times of entry (B, 2); else it is refused where entry is delayed.
+    late_entry: bool = False
     #: Parts ("image", "table") that it reads: the model gets a linear layer for each that its head does not say.
     part_names: tuple[str, ...] = ()
 

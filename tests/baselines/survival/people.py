@@ -8,12 +8,12 @@ import numpy as np
 
 from fusekit.baselines import SurvivalBaseline
 from fusekit.data import TimeToEvent
-from fusekit.data.target.follow_up import labelled
+from fusekit.data.target.follow_up import labelled, times_of
 from tests.baselines.cohort import COLUMNS, invented
 
 B = TypeVar("B", bound=SurvivalBaseline)
 
-__all__ = ["COLUMNS", "DEATH", "LABELS", "SUBJECTS", "VALUES", "fitted"]
+__all__ = ["COLUMNS", "DEATH", "LABELS", "LATE", "SUBJECTS", "VALUES", "fitted"]
 
 DEATH = TimeToEvent("death", (10.0, 25.0, 40.0), intervals=4)
 VALUES, _CLASS, _ = invented(90)
@@ -32,7 +32,17 @@ def _labels() -> np.ndarray:
 LABELS = _labels()
 
 
-def fitted(made: B) -> B:
+def _late() -> np.ndarray:
+    """The same with times of entry: of every second subject up to 8 before, in whole numbers, at times of events."""
+    _, of_row = np.unique(SUBJECTS, return_inverse=True)
+    entries = np.where(of_row % 2 == 0, 0.0, np.clip(times_of(LABELS) - 1 - of_row % 8, 0, None))
+    return np.column_stack([LABELS, entries])
+
+
+LATE = _late()
+
+
+def fitted(made: B, labels: np.ndarray = LABELS) -> B:
     made.target = DEATH
-    made.fit(VALUES, COLUMNS, LABELS, SUBJECTS, 0)
+    made.fit(VALUES, COLUMNS, labels, SUBJECTS, 0)
     return made

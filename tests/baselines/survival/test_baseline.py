@@ -17,7 +17,7 @@ from fusekit.data import TimeToEvent
 from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation.survival.kaplan_meier import survival
 from fusekit.testing import check_baseline
-from tests.baselines.survival.people import COLUMNS, DEATH, LABELS, SUBJECTS, VALUES, fitted
+from tests.baselines.survival.people import COLUMNS, DEATH, LABELS, LATE, SUBJECTS, VALUES, fitted
 
 BUILDS: dict[str, Callable[[], SurvivalBaseline]] = {
     "kaplan-meier": KaplanMeier,
@@ -42,10 +42,11 @@ def test_one_that_was_shipped_predicts_the_same_to_the_last_bit(name: str, tmp_p
     assert again.target == made.target
 
 
-def test_the_curve_is_that_of_subjects_each_counted_once() -> None:
+@pytest.mark.parametrize("labels", [LABELS, LATE], ids=["from the start", "late"])
+def test_the_curve_is_that_of_subjects_each_counted_once(labels: np.ndarray) -> None:
     _, first = np.unique(SUBJECTS, return_index=True)
-    curve = survival(LABELS[first])
-    risk, *at = fitted(KaplanMeier()).survival(VALUES[:1])[0]
+    curve = survival(labels[first])
+    risk, *at = fitted(KaplanMeier(), labels).survival(VALUES[:1])[0]
     assert at == pytest.approx(curve.at(np.array(DEATH.horizons)).tolist())
     assert risk == pytest.approx(1 - curve.area(DEATH.last) / DEATH.last)
 
@@ -77,3 +78,11 @@ def test_columns_of_other_people_are_read_row_by_row() -> None:
         pd.DataFrame(made.survival(VALUES)),
         pd.DataFrame(np.concatenate([made.survival(VALUES.iloc[[row]]) for row in range(len(VALUES))])),
     )
+
+
+def test_a_curve_that_is_0_before_others_enter_is_refused() -> None:
+    labels = np.array([[1.0, 0.0], [5.0, 2.0], [-6.0, 3.0]])
+    made = KaplanMeier()
+    made.target = DEATH
+    with pytest.raises(DataError, match="all who are under observation at 1 have the event then, and others enter"):
+        made.fit(VALUES[:3], COLUMNS, labels, np.array(["a", "b", "c"], dtype=object), 0)

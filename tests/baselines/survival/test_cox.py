@@ -14,7 +14,7 @@ from fusekit.baselines.survival.cox import PENALTIES, baseline_hazard, partial_l
 from fusekit.data import ClinicalEncoding
 from fusekit.data.target.follow_up import events_of, labelled, times_of
 from fusekit.errors import OptionError
-from tests.baselines.survival.people import COLUMNS, LABELS, SUBJECTS, VALUES, fitted
+from tests.baselines.survival.people import COLUMNS, LABELS, LATE, SUBJECTS, VALUES, fitted
 
 INPUTS = ClinicalEncoding.fit(VALUES, COLUMNS).transform(VALUES).astype(float)
 ALIKE = np.ones(len(LABELS))
@@ -97,3 +97,46 @@ def test_the_penalty_is_the_best_on_subjects_that_were_held_out() -> None:
 def test_penalties_that_are_none_are_refused() -> None:
     with pytest.raises(OptionError, match=r"baseline\.penalty takes a number above 0"):
         Cox(penalty=0)
+
+
+def test_the_likelihood_of_late_entries_is_that_of_statsmodels_with_ties() -> None:
+    draw = np.random.default_rng(0)
+    x, entries = draw.normal(size=(90, 3)), LATE[:, 1]
+    # statsmodels has who enters at a time at risk then; here, as in R, one is at risk after the entry.
+    after = entries + 1e-9 * (entries > 0)
+    model = PHReg(times_of(LATE), x, status=events_of(LATE).astype(int), entry=after, ties="efron")
+    for _ in range(3):
+        coefficients = draw.normal(size=3)
+        found = partial_likelihood(LATE, x @ coefficients, ALIKE)
+        assert found.value == pytest.approx(model.loglike(coefficients))
+        np.testing.assert_allclose(found.gradient @ x, model.score(coefficients), atol=1e-9)
+    risks, weights = draw.normal(size=90), draw.uniform(0.3, 1, 90)
+    found = partial_likelihood(LATE, risks, weights)
+    for row in range(0, 90, 7):
+        step = np.eye(90)[row] * 1e-5
+        above, below = (partial_likelihood(LATE, risks + sign * step, weights).value for sign in (1, -1))
+        assert (above - below) / 2e-5 == pytest.approx(found.gradient[row], abs=1e-6)
+
+
+def test_a_risk_set_that_is_rounded_away_has_those_with_the_event() -> None:
+    """Of exp(60) waiting, nothing is left of 1; the likelihood stays a number."""
+    labels = labelled(np.array([2.0, 3.0, 9.0]), np.array([True, True, True]), np.array([0.0, 1.0, 5.0]))
+    found = partial_likelihood(labels, np.array([0.0, 1.0, 60.0]), np.ones(3))
+    assert np.isfinite(found.value)
+    assert np.isfinite(found.gradient).all()
+
+
+def test_what_is_planted_is_found_of_people_who_enter_late_and_too_much_without_their_entry() -> None:
+    """The log hazard ratio is 1. Who enters late has survived, at a low risk, and was not there to have an event."""
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=4000)
+    times = draw.exponential(np.exp(-x)) ** 0.5 * 30
+    entries = draw.uniform(0, 40, 4000)
+    seen = times > entries
+    labels = labelled(times, np.ones(4000, dtype=bool), entries)[seen]
+
+    def slope(labels: np.ndarray) -> float:
+        return float(Cox().estimated(x[seen, None], labels, np.ones(seen.sum()), 1e-6)[0])
+
+    assert slope(labels) == pytest.approx(1, abs=0.08)
+    assert slope(labels[:, 0]) > 1.1

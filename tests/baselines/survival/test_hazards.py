@@ -67,3 +67,21 @@ def test_with_events_at_visits_the_risk_that_is_predicted_is_the_one_that_is_see
     predicted = 1 - made.survival(VALUES)[:, 1:].mean(axis=0)
     observed = 1 - survival(labels).at(np.array([12.0, 36.0]))
     np.testing.assert_allclose(predicted, observed, atol=0.06)
+
+
+def test_trees_of_late_entries_say_what_kaplan_meier_says_of_all_and_too_much_survival_without_them() -> None:
+    """With one leaf's worth of trees the prediction is the cohort's; the truth is exponential with a mean of 30."""
+    draw = np.random.default_rng(1)
+    times, entries = draw.exponential(30, 1500), draw.uniform(0, 30, 1500) * (draw.random(1500) < 0.7)
+    seen = times > entries
+    labels = labelled(times, np.ones(1500, dtype=bool), entries)[seen]
+    values = VALUES.iloc[np.arange(seen.sum()) % len(VALUES)]
+    said = []
+    for own in (labels, labels[:, 0]):
+        made = GradientBoostingHazards(trees=60, rows=100)
+        made.target = TimeToEvent("death", (12.0, 36.0), intervals=8)
+        made.fit(values, COLUMNS, own, np.arange(seen.sum()).astype(str), 0)
+        said.append(made.survival(VALUES)[:, 1:].mean(axis=0))
+    np.testing.assert_allclose(said[0], survival(labels).at(np.array([12.0, 36.0])), atol=0.04)
+    np.testing.assert_allclose(said[0], np.exp([-12 / 30, -36 / 30]), atol=0.05)
+    assert (said[1] > said[0] + 0.05).all()

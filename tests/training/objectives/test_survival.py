@@ -8,7 +8,7 @@ import torch
 from statsmodels.duration.hazard_regression import PHReg
 
 from fusekit.data import TimeToEvent
-from fusekit.data.target.follow_up import events_of, labelled, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, labelled, summed_hazard, surprise, times_of
 from fusekit.training.objectives import Cox, Hazards
 
 LOGITS = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
@@ -96,3 +96,63 @@ def test_a_network_that_it_trains_puts_out_one_log_hazard_ratio() -> None:
     assert Cox().trained(plain).outputs == 1
     assert Cox().trained(plain).unfitted == plain
     assert Hazards().trained(plain) == plain
+
+
+def test_hazards_of_who_enters_late_are_the_literal_likelihood() -> None:
+    """Intervals before the entry do not count; that of the entry counts from there on, of a constant hazard."""
+    passed, entered = [2.7, 1.8, 3.0, -2.25, -1.5, -3.0], [1.0, 1.25, 0.5, 0.75, 1.25, 0.0]
+    h = LOGITS.double().sigmoid().tolist()
+    chances = [
+        (1 - h[0][1]) * h[0][2],
+        1 - (1 - h[1][1]) ** 0.75,  # both in the second interval, the event at its end
+        (1 - h[2][0]) ** 0.5 * (1 - h[2][1]) * h[2][2],
+        (1 - h[3][0]) ** 0.25 * (1 - h[3][1]) * (1 - h[3][2]) ** 0.25,
+        (1 - h[4][1]) ** 0.25,
+        (1 - h[5][0]) * (1 - h[5][1]) * (1 - h[5][2]),
+    ]
+    labels = torch.tensor([passed, entered]).T
+    found = Hazards().term(LOGITS[:6].double(), labels)
+    assert float(found) == pytest.approx(-np.mean(np.log(chances)))
+    surprised = surprise(labels.numpy().astype(float), LOGITS[:6].double().sigmoid().numpy())
+    np.testing.assert_allclose(surprised, -np.log(chances))
+
+
+def test_hazards_of_late_entries_are_finite_at_the_ends_of_intervals_and_of_outputs() -> None:
+    outputs = torch.tensor([[-200.0, -200.0], [200.0, 200.0], [0.0, 0.0]]).requires_grad_()
+    labels = torch.tensor([[0.9, 0.3], [1.0, 1.0 - 1e-7], [2.0, 1.0]])
+    loss = Hazards().term(outputs, labels)
+    (slope,) = torch.autograd.grad(loss, [outputs])
+    assert bool(loss.isfinite())
+    assert bool(slope.isfinite().all())
+
+
+LATE = DRAW.integers(0, 4, 40) / 2 * (DRAW.uniform(size=40) < 0.5)
+ENTERED = torch.stack([torch.copysign(TIED.abs() + torch.from_numpy(LATE), TIED), torch.from_numpy(LATE)], dim=1)
+
+
+def test_cox_of_late_entries_is_the_partial_likelihood_of_statsmodels_per_event() -> None:
+    risks = torch.from_numpy(DRAW.normal(size=40)).requires_grad_()
+    found = Cox().term(risks[:, None], ENTERED)
+    times, events = times_of(ENTERED.numpy()), events_of(ENTERED.numpy())
+    # statsmodels has who enters at a time at risk then; here, as in R, one is at risk after the entry.
+    model = PHReg(times, np.eye(40), status=events, entry=LATE + 1e-9 * (LATE > 0), ties="efron")
+    assert found.item() == pytest.approx(-model.loglike(risks.detach().numpy()) / events.sum())
+    (slope,) = torch.autograd.grad(found, [risks])
+    np.testing.assert_allclose(slope, -model.score(risks.detach().numpy()) / events.sum(), atol=1e-8)
+
+
+def test_what_is_scaled_and_breslows_hazard_know_the_entry() -> None:
+    """Events over the summed ratios of those at risk, by a loop; in intervals of 2."""
+    target = TimeToEvent("death", (2.0, 4.0), edges=(2.0, 4.0), intervals=2)
+    labels = ENTERED.numpy()
+    scaled = target.scaled(labels)
+    entries = entries_of(scaled)
+    assert entries is not None
+    np.testing.assert_allclose(entries, np.minimum(LATE, 4.0) / 2)
+    np.testing.assert_allclose(times_of(scaled), np.minimum(times_of(labels), 4.0) / 2)
+    ratios, weights = np.exp(DRAW.normal(size=40)), DRAW.uniform(0.5, 1, 40)
+    times, expected = times_of(labels), np.zeros(2)
+    for row in np.flatnonzero(events_of(labels) & (times <= 4)):
+        at_risk = (times >= times[row]) & (times[row] > LATE)
+        expected[0 if times[row] <= 2 else 1] += weights[row] / (weights * ratios)[at_risk].sum()
+    np.testing.assert_allclose(summed_hazard(scaled, ratios, weights, 2), expected)

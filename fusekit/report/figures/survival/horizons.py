@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
+from fusekit.data.target.follow_up import labels_of
 from fusekit.evaluation.delong import logit_interval
 from fusekit.evaluation.folds import Folds
 from fusekit.evaluation.predictions import horizons_of, outputs_of, predicted_columns
@@ -19,6 +20,7 @@ from fusekit.report.drawing.palette import GREY, ArmStyle, arm_styles
 from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, overlay, reference
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import Evidence
+from fusekit.report.figures.survival.risk_groups import is_late
 from fusekit.report.formatting import number, shortened
 
 #: Groups of like predicted survival whose observed survival is shown.
@@ -51,7 +53,8 @@ def at_horizons(evidence: Evidence) -> Iterator[Picture]:
         paint,
         title="Scores at each horizon",
         caption="Who has the event by a horizon against who is known to have none (cumulative and dynamic), "
-        "within folds, with 95 % limits; and the squared error of survival. Both weighted for those who were censored.",
+        "within folds, with 95 % limits; and the squared error of survival. Both weighted for those who were censored"
+        + (", or had not entered." if is_late(arm.runs[0].subjects for arm in evidence.arms) else "."),
         alt="AUC at the last horizon: " + ", ".join(f"{r.arm} {number(r.auc)}" for r in last.itertuples()) + ".",
         table=table,
         height=3.2 + 0.17 * len(styles),
@@ -122,7 +125,7 @@ def calibration(evidence: Evidence) -> Iterator[Picture]:
 def calibrated(subjects: pd.DataFrame) -> pd.DataFrame:
     """A row per horizon and group of like predictions: horizon, predicted, observed, low, high, subjects."""
     columns = predicted_columns(subjects)
-    predicted, labels = outputs_of(subjects)[:, 1:], subjects["label"].to_numpy()
+    predicted, labels = outputs_of(subjects)[:, 1:], labels_of(subjects)
     rows = []
     for k, horizon in enumerate(horizons_of(columns)):
         parts = min(BINS, max(1, len(subjects) // 10))
@@ -147,7 +150,7 @@ def draw_risks(axes: Axes, own: pd.DataFrame, style: ArmStyle, label: str, full:
 
 def _scores(subjects: pd.DataFrame) -> pd.DataFrame:
     """A row per horizon: horizon, auc, low, high, brier."""
-    horizons, labels = horizons_of(predicted_columns(subjects)), subjects["label"].to_numpy()
+    horizons, labels = horizons_of(predicted_columns(subjects)), labels_of(subjects)
     predicted, folds = outputs_of(subjects), Folds.of_table(subjects).of_row
     brier = brier_terms(labels, predicted[:, 1:], horizons).mean(axis=0)
     rows: list[Mapping[str, float]] = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fusekit.data.target.follow_up import events_of, times_of
+from fusekit.data.target.follow_up import ENTRY, entries_of, events_of, labels_of, times_of
 from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation.survival.kaplan_meier import numbers_at_risk, survival
 from fusekit.report.drawing.palette import BLUE, GREEN, ORANGE
@@ -28,6 +28,7 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
     found = {arm: log_rank(own) for arm, own in arms.items()}
     tests = {arm: "one group" if np.isnan(p) else f"log-rank p {equals(p)}" for arm, p in found.items()}
     title = evidence.target.title
+    late = " Who enters late is at risk from then on, so that the number may rise." if is_late(arms.values()) else ""
 
     def paint(figure: Figure) -> None:
         for arm, axes in arm_panels(figure, list(arms), sharex=False).items():
@@ -41,12 +42,17 @@ def kaplan_meier(evidence: Evidence) -> Iterator[Picture]:
         paint,
         title="Survival by predicted risk",
         caption=f"{count_subjects(evidence.arms[0].runs[0].subjects)}, held out. Thirds of the predicted risk within "
-        "each fold; Kaplan-Meier curves with the number still at risk. The log-rank test compares the three.",
+        f"each fold; Kaplan-Meier curves with the number still at risk.{late} The log-rank test compares the three.",
         alt="Thirds of predicted risk: " + ", ".join(f"{arm} {p}" for arm, p in tests.items()) + ".",
         table=pd.concat([_steps(own).assign(arm=arm) for arm, own in arms.items()], ignore_index=True),
         height=3.6 * ceil(len(arms) / 2) + 0.3 if len(arms) > 1 else 4.9,
         synthetic=evidence.synthetic,
     )
+
+
+def is_late(tables: Iterable[pd.DataFrame]) -> bool:
+    """Whether people of tables of predictions came under observation after the start."""
+    return any(ENTRY in table for table in tables)
 
 
 def with_groups(subjects: pd.DataFrame) -> pd.DataFrame:
@@ -64,15 +70,17 @@ def log_rank(subjects: pd.DataFrame) -> float:
     """The p of no difference between the groups; NaN where there is one, or no event."""
     from statsmodels.duration.survfunc import survdiff
 
-    labels = subjects["label"].to_numpy()
+    labels = labels_of(subjects)
     if not events_of(labels).any() or subjects["group"].nunique() < 2:
         return float("nan")
-    return float(survdiff(times_of(labels), events_of(labels).astype(int), subjects["group"].to_numpy())[1])
+    group, entries = subjects["group"].to_numpy(), entries_of(labels)
+    late = {} if entries is None else {"entry": entries}
+    return float(survdiff(times_of(labels), events_of(labels).astype(int), group, **late)[1])
 
 
 def draw_groups(axes: Axes, subjects: pd.DataFrame) -> None:
     """Kaplan-Meier curves of the groups, with the numbers at risk at the ticks in lines below."""
-    labels = subjects["label"].to_numpy()
+    labels = labels_of(subjects)
     ends = np.linspace(0, float(times_of(labels).max()), 4).round(0 if times_of(labels).max() > 8 else 2)
     for line, (group, colour) in enumerate(GROUPS.items()):
         own = labels[subjects["group"] == group]
@@ -97,7 +105,7 @@ def draw_groups(axes: Axes, subjects: pd.DataFrame) -> None:
 def _steps(subjects: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for group, own in subjects.groupby("group", sort=False):
-        curve = survival(own["label"].to_numpy())
-        at_risk = numbers_at_risk(own["label"].to_numpy(), curve.times)
+        curve = survival(labels_of(own))
+        at_risk = numbers_at_risk(labels_of(own), curve.times)
         parts.append(pd.DataFrame({"group": group, "time": curve.times, "survival": curve.levels, "at_risk": at_risk}))
     return pd.concat(parts, ignore_index=True)

@@ -58,3 +58,17 @@ def test_the_log_rank_test_is_the_textbook_s() -> None:
 
     assert log_rank(two) == pytest.approx(chi2.sf(excess**2 / variance, 1))
     assert np.isnan(log_rank(SUBJECTS.assign(group="low")))
+
+
+def test_who_enters_late_is_at_risk_from_then_on(drawn: list[Figure]) -> None:
+    """Three enter after the death at 2 in the high third: it alone is lost, and the numbers at risk rise."""
+    late = SUBJECTS.assign(entry=[0, 10, 0, 1, 5, 0, 0, 3, 5.0])
+    (picture,) = kaplan_meier(evidence(late))
+    own = picture.table[picture.table["arm"] == "ranks"]
+    steps = {group: part[["time", "survival", "at_risk"]].to_numpy().tolist() for group, part in own.groupby("group")}
+    assert steps["low"] == [[12, 1, 3], [20, 0.5, 2], [25, 0.5, 1]]
+    assert steps["middle"] == [[4, 0.5, 2], [8, 0.5, 2], [25, 0.5, 1]]
+    assert steps["high"] == [[2, 0, 1], [6, 0, 2], [9, 0, 1]]
+    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    assert texts[:5] == ["low", "2", "2", "2", "1"]  # at 0, 8, 17 and 25 months
+    assert log_rank(with_groups(late)) != log_rank(with_groups(SUBJECTS))
