@@ -44,7 +44,7 @@ class FuseKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         if len(self.classes_) < 2:
-            raise DataError(f"y has one class, {self.classes_[0]!r}, and a classifier needs two classes or more.")
+            raise DataError(f"y has one class, {str(self.classes_[0])!r}, and a classifier needs two classes or more.")
         target = Classes(self._names())
         return Outcome(target, codes, TWO if len(self.classes_) == 2 else MORE)
 

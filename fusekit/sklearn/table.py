@@ -94,7 +94,9 @@ class Table:
         cells = as_text(self.frame[self.image])
         missing = is_missing(cells)
         paths = [None if gone else Path(cell).absolute() for cell, gone in zip(cells, missing, strict=True)]
-        lost = [f"row {row}: {path}" for row, path in zip(cells.index, paths, strict=True) if path and not path.exists()]
+        lost = [
+            f"row {row}: {path}" for row, path in zip(cells.index, paths, strict=True) if path and not path.exists()
+        ]
         if lost:
             raise DataError(
                 f"X, column {self.image!r}: {len(lost)} paths lead nowhere: {first_ten(lost)}. Correct them; relative "
