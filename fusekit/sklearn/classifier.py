@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from fusekit.errors import DataError
 from fusekit.sklearn.estimator import Estimator, Outcome
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class FuseKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """Fuses an image and the other columns of a DataFrame into a class.
 
@@ -52,13 +50,13 @@ class FuseKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """The labels as text."""
         return tuple(str(label) for label in self.classes_)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Give the label of each row (n,)."""
         called = self._answers(X)["called"]
         names = self._names()
         return np.asarray(self.classes_[[names.index(name) for name in called]])
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (n, K), in the order of ``classes_``."""
         answers = self._answers(X)
         return answers[[f"p_{place}" for place in range(len(self.classes_))]].to_numpy()

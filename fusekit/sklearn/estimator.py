@@ -19,8 +19,8 @@ from fusekit.data.clinical.tables import is_missing
 from fusekit.errors import DataError, OptionError, first_ten
 from fusekit.progress import Bars, Quiet
 from fusekit.sklearn.errors import as_value_errors
-from fusekit.sklearn.table import X as SOURCE
 from fusekit.sklearn.table import Table
+from fusekit.sklearn.table import X as SOURCE
 from fusekit.sklearn.task import FrameTask
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     def _outcome(self, y: Any) -> Outcome:
         """Check y, and note what is fitted by it alone."""
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: Any, y: Any) -> Self:
         """Train on all rows of X, and return itself.
 
         Args:
@@ -81,7 +81,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             outcome = self._outcome(y)
             check_consistent_length(table.frame, outcome.labels)
             task = FrameTask(table, *outcome)
-            self.bundle_ = train(task, self._settings(), Bars() if self.verbose else Quiet())
+            self.bundle_: Bundle = train(task, self._settings(), Bars() if self.verbose else Quiet())
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         names = list(getattr(self, "feature_names_in_", [f"x{place}" for place in range(found.shape[1])]))
         return Table.of(pd.DataFrame(found, columns=names), self.image, self.subject)
 
-    def _answers(self, X: Any) -> pd.DataFrame:  # noqa: N803
+    def _answers(self, X: Any) -> pd.DataFrame:
         """What the model says of each row of X, in its order: see ``Predictions.subjects``."""
         check_is_fitted(self, "bundle_")
         with as_value_errors():
@@ -144,7 +144,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
         super().__setstate__(dict(state))
         if "bundle_" in state:
-            self.bundle_: Bundle = unpacked(state["bundle_"])
+            self.bundle_ = unpacked(state["bundle_"])
 
 
 def _known(table: Table, encoding: ClinicalEncoding | None) -> pd.DataFrame:

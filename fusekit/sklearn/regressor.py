@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from fusekit.data.own.outcome import NUMBERS
 from fusekit.sklearn.estimator import Estimator, Outcome, numbers
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class FuseKitRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """Fuses an image and the other columns of a DataFrame into a number.
 
@@ -24,6 +22,6 @@ class FuseKitRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _outcome(self, y: Any) -> Outcome:
         return Outcome(Number(str(getattr(y, "name", None) or "y")), column_or_1d(numbers(y), warn=True), NUMBERS)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Give the number of each row (n,), in the unit of y."""
         return self._answers(X)["predicted"].to_numpy()

@@ -46,21 +46,21 @@ class FuseKitSurvival(Estimator):
         self.horizons_ = tuple(horizons)
         return Outcome(TimeToEvent(name, self.horizons_), labels, TIMES)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Risk of each row (n,), from 0 to 1; the higher, the earlier the event.
 
         It is the share of the time up to the last horizon that is lost on average.
         """
         return self._answers(X)["risk"].to_numpy()
 
-    def predict_survival(self, X: Any) -> pd.DataFrame:  # noqa: N803
+    def predict_survival(self, X: Any) -> pd.DataFrame:
         """Chance of each row to have no event up to each horizon; the columns are ``horizons_``, the index is X's."""
         answers = self._answers(X)
         found = answers[list(self.bundle_.target.columns[1:])]
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(found))
         return found.set_axis(pd.Index(self.horizons_, name="horizon"), axis=1).set_axis(index)
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any) -> float:
         """Harrell's c up to the last horizon: 0.5 by chance."""
         with as_value_errors():
             labels = _follow_up(y)[1]
@@ -70,7 +70,7 @@ class FuseKitSurvival(Estimator):
 def _follow_up(y: Any) -> tuple[str, np.ndarray]:
     """Name of the event, and labels (n,) of ``TimeToEvent``; DataError if y is no structured array of both."""
     names = getattr(getattr(y, "dtype", None), "names", None)
-    if not names or len(names) != 2 or y.dtype[names[0]] != bool:
+    if not names or len(names) != 2 or y.dtype[names[0]].kind != "b":
         raise DataError(
             "y takes a structured array of two fields, whether the event was seen and the time, as "
             "np.array([(True, 12.5), (False, 30.0)], dtype=[('died', bool), ('months', float)])."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ class Table:
     subject: str | None
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, image: object, subject: object) -> Table:
+    def of(cls, frame: pd.DataFrame, image: Any, subject: Any) -> Table:
         """Check the names of the columns; OptionError for a role that none has, DataError for a name that clashes."""
         names = [str(name) for name in frame.columns]
         for role, name in (("image", image), ("subject", subject)):
@@ -48,11 +49,11 @@ class Table:
             if not isinstance(name, str):
                 raise OptionError(f"{role} takes the name of a column of X, or None, not {name!r}.")
             if name not in names:
-                alone = ", or image=None for the table alone" if role == "image" else ""
+                alone = " image=None trains on the table alone." if role == "image" else ""
                 raise OptionError(
-                    f"X has no column {name!r}, which {role} names; {suggest(name, names)} Name it with {role}=...{alone}. "
-                    "Arrays have no names: give a DataFrame, and let transformers before this estimator return one "
-                    '(set_output(transform="pandas"), and of a ColumnTransformer verbose_feature_names_out=False).'
+                    f"X has no column {name!r}, which {role} names; {suggest(name, names)}{alone} Arrays have no "
+                    "names: give a DataFrame, and let transformers before this estimator return one: "
+                    'set_output(transform="pandas"), and of a ColumnTransformer verbose_feature_names_out=False.'
                 )
         if image is not None and image == subject:
             raise OptionError(f"image and subject are both {image!r}; each takes a column of its own.")
@@ -69,7 +70,7 @@ class Table:
     @property
     def inputs(self) -> list[str]:
         """Names of the clinical columns."""
-        return [name for name in self.frame if name not in (self.image, self.subject)]
+        return [str(name) for name in self.frame if name not in (self.image, self.subject)]
 
     @property
     def names(self) -> list[str]:
@@ -124,7 +125,8 @@ class Table:
         return pd.DataFrame(values, cells.index), tuple(columns), tuple(findings)
 
     def _typed(self, joined: Joined, name: str, findings: list[Finding]) -> list[tuple[Column, pd.Series]]:
-        dtype, categories = self.frame[name].dtype, ()
+        dtype = self.frame[name].dtype
+        categories: tuple[str, ...] = ()
         kind = "number" if types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) else ""
         if isinstance(dtype, pd.CategoricalDtype):
             categories = tuple(str(one).strip() for one in dtype.categories)

@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {"backbone": "test_resnet", "epochs": 1, "image_size"
 
 @pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize("arm", [{"fusion": "table-first"}, {"baseline": "logistic"}], ids=lambda arm: next(iter(arm)))
-def test_it_is_the_model_of_a_run(tmp_path: Path, arm: dict[str, str]) -> None:
+def test_it_is_the_model_of_a_run(tmp_path: Path, arm: dict[str, Any]) -> None:
     toml = write_people(tmp_path)
     run = fusekit.run(
         str(toml), **SETTINGS, **arm, folds=2, seed=4, explain="none", out=tmp_path / "run", progress=Quiet()

@@ -136,8 +136,8 @@ class Settings:
     def of(cls, given: Mapping[str, Any], task: Task | None = None) -> Settings:
         """Check what was given, give every value its type, and fill the rest from the task's preset.
 
-        None means not given. A ``task`` that is built already need not be found by its name. Names are checked first, without torch: UnknownName with the nearest; OptionError for an
-        unknown setting or option, or a value that does not fit.
+        None means not given. Names are checked first, without torch: UnknownName with the nearest; OptionError for an
+        unknown setting or option, or a value that does not fit. A ``task`` that is built already is not opened by name.
         """
         values = plain_values(given)
         check_names(values)
