@@ -110,7 +110,7 @@ def test_a_fitted_estimator_on_disk(people: tuple[pd.DataFrame, pd.Series], tmp_
     said = fitted.predict_proba(X)
     joblib.dump(fitted, tmp_path / "estimator.joblib")
     assert np.array_equal(joblib.load(tmp_path / "estimator.joblib").predict_proba(X), said)
-    fitted.bundle_.save(tmp_path / "bundle")
+    fitted.bundle_.save(str(tmp_path / "bundle"))
     loaded = fusekit.load(tmp_path / "bundle").predict(X.assign(subject=X["id"])).subjects.set_index("subject")
     assert np.array_equal(loaded.loc[X["id"], ["p_0", "p_1"]].to_numpy(), said)
     assert loaded.loc[X["id"], "called"].tolist() == fitted.predict(X).tolist()
