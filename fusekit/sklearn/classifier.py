@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from fusekit.data import Classes
 from fusekit.data.own.outcome import MORE, TWO
-from fusekit.errors import DataError
+from fusekit.errors import DataError, first_ten
 from fusekit.sklearn.estimator import Estimator, Outcome
 
 
@@ -39,8 +40,12 @@ class FuseKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """
 
     def _outcome(self, y: Any) -> Outcome:
+        y = column_or_1d(y, warn=True)
+        if (missing := np.flatnonzero(pd.isna(y))).size:
+            raise DataError(f"Input y contains NaN: {missing.size} rows have no label: position {first_ten(missing)}.")
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-        self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"y has one class, {str(self.classes_[0])!r}, and a classifier needs two classes or more.")
         target = Classes(self._names())

@@ -34,3 +34,9 @@ def test_labels_come_back_as_they_are(labels: list[Any]) -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match="y has one class, 'a', and a classifier needs two"):
         FuseKitClassifier(**TABLE).fit(np.arange(4.0)[:, None], ["a"] * 4)
+
+
+@pytest.mark.parametrize("y", [pd.Series(["a", None, "b", "a"]), ["a", None, "b", "a"], [0, np.nan, 1, 0]])
+def test_rows_without_a_label_are_refused(y: Any) -> None:
+    with pytest.raises(ValueError, match=r"1 rows have no label: position 1\."):
+        FuseKitClassifier(**TABLE).fit(np.arange(4.0)[:, None], y)
