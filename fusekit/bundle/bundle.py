@@ -278,11 +278,12 @@ class Bundle(Shown):
         """How many samples are predicted in one forward pass."""
         return together(self.model)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write its files into a new folder.
 
         OSError if they cannot be written, FusekitError if its prior or baseline cannot be shipped.
         """
+        folder = Path(folder)
         folder.mkdir(parents=True)
         described = {
             **self._save_parts(folder),

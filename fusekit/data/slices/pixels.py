@@ -33,7 +33,8 @@ class Pixels(NamedTuple):
         """Measure the rows (n,) of a store's images (N, C, H, W) or (N, C, S, S, S), uint8 or float16.
 
         A thousand slices, evenly spread, are enough; or every fourth plane of a hundred volumes. They are read one at a
-        time, and every grey level is counted, so that sums are exact. ``channels`` say which one is a mask.
+        time, and every grey level is counted, so that sums are exact. ``channels`` say which one is a mask. Of no row,
+        nothing is moved or scaled.
         """
         count, plane = (1000, 1) if images.ndim == 4 else (100, 4)
         bits = np.dtype(f"u{images.dtype.itemsize}")  # two bytes have 65,536 values: they can be counted as well
@@ -78,6 +79,8 @@ def grey_tensor(images: np.ndarray) -> Tensor:
 def _scale(counts: np.ndarray, dtype: np.dtype) -> tuple[float, float]:
     """Mean and standard deviation of the values of a type, counted by their bits."""
     seen = np.flatnonzero(counts)
+    if not len(seen):
+        return 0.0, 1.0
     levels, weights = seen.astype(f"u{dtype.itemsize}").view(dtype).astype(np.float64), counts[seen]
     mean = float(np.average(levels, weights=weights))
     return mean, max(float(np.sqrt(np.average((levels - mean) ** 2, weights=weights))), 1.0)

@@ -43,24 +43,14 @@ def to_ship(
 
     ``record`` is the run's manifest.
     """
-    origin = {
-        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
-        "config": _without_places(record["config"]),
-    }
-    fingerprint = record["data"]["fingerprint"]
-    models: list[Bundle] = []
-    for path in trainings:
-        training = read_json(path / RECORD, FoldRecord)
-        provenance = {**origin, "data": {"train": training["counts"]["train"], "fingerprint": fingerprint}}
-        rule = _as_shipped(Rule.from_json(training["rule"]))
-        known: dict[str, Any] = {"rule": rule, "provenance": provenance}
-        whole = load(path / BUNDLE)
-        own = tuple(replace(one, **known) for one in whole.each)  # itself, or a training's members
-        models += own
-    if len(trainings) == 1:
-        if isinstance(whole, AverageBundle):
-            return replace(whole, models=own, metrics=metrics, **known)
-        return replace(own[0], metrics=metrics)
+    origin, fingerprint = origin_of(record), record["data"]["fingerprint"]
+    wholes = [
+        with_origin(load(path / BUNDLE), origin, read_json(path / RECORD, FoldRecord), fingerprint)
+        for path in trainings
+    ]
+    if len(wholes) == 1:
+        return replace(wholes[0], metrics=metrics)
+    models = [one for whole in wholes for one in whole.each]
     first, rows, cohort = models[0], gathered.rows, gathered.cohort
     read = {column.name for model in models if model.encoding for column in model.encoding.columns}
     columns = [column for column in cohort.columns if column.name in read]
@@ -78,6 +68,25 @@ def to_ship(
         metrics=metrics,
         provenance={**origin, "data": {"train": sides.counts(cohort.target)["train"], "fingerprint": fingerprint}},
     )
+
+
+def origin_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model says of the run that it comes from; ``record`` is the run's manifest."""
+    return {
+        **{name: record[name] for name in ("synthetic", "versions", "plugins")},
+        "config": _without_places(record["config"]),
+    }
+
+
+def with_origin(
+    bundle: Bundle, origin: Mapping[str, Any], training: FoldRecord, fingerprint: Mapping[str, str]
+) -> Bundle:
+    """A training's model, or the average of its members, with its rule and where it comes from."""
+    provenance = {**origin, "data": {"train": training["counts"]["train"], "fingerprint": fingerprint}}
+    known: dict[str, Any] = {"rule": _as_shipped(Rule.from_json(training["rule"])), "provenance": provenance}
+    if not isinstance(bundle, AverageBundle):
+        return replace(bundle, **known)
+    return replace(bundle, models=tuple(replace(one, **known) for one in bundle.models), **known)
 
 
 def _as_shipped(rule: Rule) -> Rule:

@@ -222,11 +222,14 @@ def refuse_unfit(what: str, takes: Sequence[str], task: Task) -> None:
         )
 
 
-def make_plan(config: Settings) -> Plan:
-    """Check every name and option of a configuration, and build its parts; OptionError if one does not fit."""
+def make_plan(config: Settings, task: Task | None = None) -> Plan:
+    """Check every name and option of a configuration, and build its parts; OptionError if one does not fit.
+
+    A ``task`` that is built already is not opened by its name.
+    """
     from fusekit.training.machines.fabric import fabric_for
 
-    task = open_task(config.task, config.options)
+    task = task or open_task(config.task, config.options)
     plan = Plan(
         config=config,
         task=task,

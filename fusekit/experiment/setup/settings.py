@@ -133,18 +133,18 @@ class Settings:
     out: Path | None = about("output", "Run folder, new or empty.", None, words="runs/TASK-FUSION-DATE-TIME", free=True)
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Settings:
+    def of(cls, given: Mapping[str, Any], task: Task | None = None) -> Settings:
         """Check what was given, give every value its type, and fill the rest from the task's preset.
 
         None means not given. Names are checked first, without torch: UnknownName with the nearest; OptionError for an
-        unknown setting or option, or a value that does not fit.
+        unknown setting or option, or a value that does not fit. A ``task`` that is built already is not opened by name.
         """
         values = plain_values(given)
         check_names(values)
         options, search = values.pop("options", {}), values.pop("search", {})
         values["fusion"] = values.get("fusion") or ("" if values.get("baseline") else parts.FUSION)
         values["devices"], values["nodes"] = settled(values.get("devices"), values.get("nodes"))
-        task = parts.open_under_recipe(values, options)
+        task = task or parts.open_under_recipe(values, options)
         values["preset"] = presets.preset_name(task, values)
         _fit_to_target(values, task)
         fitted = bool(values.get("select", "none") != "none" or values.get("threshold") == "youden" or search)

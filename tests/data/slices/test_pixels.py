@@ -84,3 +84,8 @@ def test_each_channel_has_its_own_scale_and_a_mask_none() -> None:
 
 def _flat(pixels: Pixels) -> list[float]:
     return [*pixels.mean, *pixels.std]
+
+
+def test_of_no_slice_nothing_is_moved_or_scaled() -> None:
+    images = np.zeros((0, 2, 4, 4), dtype=np.uint8)
+    assert Pixels.fit(images, np.arange(0)) == ((0.0, 0.0), (1.0, 1.0))

@@ -1,0 +1,24 @@
+"""Numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+
+from fusekit.sklearn import FuseKitRegressor
+
+
+def test_a_planted_slope_is_found_in_the_unit_of_y() -> None:
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame(draw.normal(size=(120, 2)), columns=["a", "b"])
+    y = pd.Series(300 + 50 * X["a"] + draw.normal(size=120), name="volume")
+    fitted = FuseKitRegressor(
+        image=None, image_size=32, fusion="clinical-only", epochs=40, lr=0.02, device="cpu", random_state=1
+    ).fit(X[:80], y[:80])
+    line = LinearRegression().fit(X[:80], y[:80]).predict(X[80:])
+    said = fitted.predict(X[80:])
+    assert np.corrcoef(said, line)[0, 1] > 0.9
+    assert abs(said.mean() - line.mean()) < 15
+    assert fitted.score(X[80:], y[80:]) > 0.7
+    assert fitted.bundle_.target.title == "volume"
