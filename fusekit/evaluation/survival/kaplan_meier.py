@@ -70,7 +70,7 @@ def survival(labels: np.ndarray) -> Curve:
     """Survival from labels (N,) or (N, 2) of ``TimeToEvent``.
 
     Who is censored at a time is at risk at that time. Where one person alone is at risk, and has the event, it is 0
-    from there on, whoever enters later.
+    from there on, even if a subject enters later.
     """
     distinct, of_row = np.unique(times_of(labels), return_inverse=True)
     died = np.bincount(of_row, weights=events_of(labels), minlength=len(distinct))
