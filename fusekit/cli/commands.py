@@ -16,6 +16,7 @@ from fusekit.cli.cohort import cohort
 from fusekit.cli.compare import compare
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.look import look
+from fusekit.cli.new_plugin import new_plugin
 from fusekit.cli.new_task import new_task
 from fusekit.cli.options import PresetsShown
 from fusekit.cli.report import report
@@ -95,4 +96,5 @@ COMMANDS = (
     Command("cohort", cohort, DATA, ("adni-ad --data ADNI --out recipe", "adni-ad --data ADNI --recipe recipe")),
     Command("list", list_components, INSTALLED, ("fusions", "backbones --names")),
     Command("plugins", list_plugins, INSTALLED, ("",)),
+    Command("new-plugin", new_plugin, INSTALLED, ("gated-sum", "film --kind injector --out ~/plugins/film")),
 )

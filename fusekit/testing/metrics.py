@@ -70,8 +70,8 @@ def _invented(target: Target) -> tuple[np.ndarray, np.ndarray]:
         survival = np.sort(draw.uniform(0.05, 0.95, (len(people), 3)), axis=1)[:, ::-1]
         return labelled(1.0 + people * 7 % 31, people % 3 > 0), np.column_stack([1 - survival[:, 2], survival[:, 1:]])
     if not target.classes:
-        labels = people / 4
-        return labels, labels + draw.normal(0, 1, len(labels))
+        numbers = people / 4
+        return numbers, numbers + draw.normal(0, 1, len(people))
     labels = people % len(target.classes)
     chances = draw.uniform(0.05, 0.5, (len(people), len(target.classes)))
     chances[np.arange(len(labels)), labels] += 0.2
