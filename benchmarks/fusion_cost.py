@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 import fusekit
 from benchmarks.timing import interleaved, ratio, table
@@ -27,14 +26,6 @@ from fusekit import FusionModel
 from fusekit.models import channels_last, weights_channels_last
 
 PLAIN = "image-only"
-
-
-def multiply_adds(fusion: str, backbone: str, columns: int, size: int) -> int:
-    """Of one image; counted on the meta device, which computes nothing."""
-    model = fusekit.build(fusion, backbone=backbone, columns=columns, classes=2).to("meta").eval()
-    with FlopCounterMode(display=False) as counter:
-        model(torch.empty(1, 1, size, size, device="meta"), torch.empty(1, columns, device="meta"))
-    return int(counter.get_total_flops()) // 2
 
 
 def training_step(model: FusionModel, given: Callable[[], tuple[Tensor, ...]], labels: Tensor) -> Callable[[], None]:
@@ -92,10 +83,12 @@ def main() -> None:
     steps = {name: training_step(model, lambda: (image, columns), labels) for name, model in models.items()}
     works = {"training": steps, "inference": {n: partial(inference, m, image, columns) for n, m in models.items()}}
     times = {kind: interleaved(of_kind, asked.rounds) for kind, of_kind in works.items()}
+    given = {"backbone": asked.backbone, "columns": asked.columns, "size": asked.size}
+    of = {name: fusekit.describe(name, **given) for name in fusions}
     found = {
         name: {
-            "parameters": sum(p.numel() for p in models[name].parameters()),
-            "multiply_adds": multiply_adds(name, asked.backbone, asked.columns, asked.size),
+            "parameters": of[name].parameters,
+            "multiply_adds": of[name].multiply_adds,
             **{kind: ratio(of_kind, name, PLAIN) for kind, of_kind in times.items()},
         }
         for name in fusions

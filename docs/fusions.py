@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from fusekit.report.drawing.anatomy import IMAGE, TABLE, box, canvas, finished, words
+
 COST = Path(__file__).parent / "reference" / "fusion-cost.json"
 PLAIN = "image-only"
 WHERE = {"branch": "branches of", "block": "blocks of", "stage": "before"}
@@ -111,7 +113,6 @@ def says(name: str) -> str:
 
 WIDTH, LINE, LEFT = 1080, 40, 150
 STAGES, HEAD = [290, 430, 570, 710], 870
-IMAGE, TABLE = "#8fbad8", "#e8a33d"
 
 
 def drawing() -> str:
@@ -121,26 +122,23 @@ def drawing() -> str:
     known = catalog()
     recipes = {name: known.fusions.make(name) for name in known.fusions.names()}
     shown = {name: recipe for name, recipe in recipes.items() if recipe.image and recipe.encoder}
-    svg = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "font-family": "Helvetica, Arial, sans-serif"})
-    ET.SubElement(svg, "title").text = "Where the table enters each fusion"
+    svg = canvas("Where the table enters each fusion")
     top = 34
     for x, word in zip(
         [LEFT + 20, *STAGES, HEAD], ("image", "stage 1", "stage 2", "stage 3", "stage 4", "head"), strict=True
     ):
-        _text(svg, x + 45, top - 12, word, anchor="middle")
+        words(svg, x + 45, top - 12, word, anchor="middle")
     for name, recipe in shown.items():
         _row(svg, top, name, recipe)
         top += LINE
     key = "Orange: where the table enters. A bar: once before a stage; a dot: in the branch of each of its blocks."
-    _text(svg, 16, top + 16, key)
-    svg.set("viewBox", f"0 0 {WIDTH} {top + 30}")
-    ET.indent(svg)
-    return ET.tostring(svg, encoding="unicode") + "\n"
+    words(svg, 16, top + 16, key)
+    return finished(svg, WIDTH, top + 30)
 
 
 def _row(svg: ET.Element, top: int, name: str, recipe: Any) -> None:
     middle = top + LINE / 2 - 4
-    _text(svg, 16, middle + 5, name, weight="bold")
+    words(svg, 16, middle + 5, name, weight="bold")
     line = {"x1": f"{LEFT + 110}", "x2": f"{HEAD + 140}", "y1": f"{middle:g}", "y2": f"{middle:g}"}
     ET.SubElement(svg, "line", line, stroke=IMAGE)
     for number, x in enumerate([LEFT + 20, *STAGES]):
@@ -152,25 +150,10 @@ def _row(svg: ET.Element, top: int, name: str, recipe: Any) -> None:
                 ET.SubElement(svg, "circle", {"cx": f"{x + 45}", "cy": f"{middle:g}", "r": "8", "fill": TABLE})
     joins = recipe.head != "image"
     _box(svg, HEAD, top, 120, TABLE if joins else IMAGE)
-    _text(svg, HEAD + 60, middle + 5, recipe.head, anchor="middle")
+    words(svg, HEAD + 60, middle + 5, recipe.head, anchor="middle")
     if recipe.prior:
-        _text(svg, HEAD + 128, middle + 5, f"+ {recipe.prior}", fill="#9a6200")
+        words(svg, HEAD + 128, middle + 5, f"+ {recipe.prior}", fill="#9a6200")
 
 
 def _box(svg: ET.Element, x: float, top: float, width: float, fill: str) -> None:
-    box = {"x": f"{x:g}", "y": f"{top:g}", "width": f"{width:g}", "height": f"{LINE - 8}", "rx": "3", "fill": fill}
-    ET.SubElement(svg, "rect", box)
-
-
-def _text(
-    svg: ET.Element, x: float, y: float, text: str, *, weight: str = "normal", anchor: str = "start", fill: str = "#111"
-) -> None:
-    where = {
-        "x": f"{x:g}",
-        "y": f"{y:g}",
-        "font-size": "14",
-        "font-weight": weight,
-        "text-anchor": anchor,
-        "fill": fill,
-    }
-    ET.SubElement(svg, "text", where).text = text
+    box(svg, x, top, width, LINE - 8, fill)

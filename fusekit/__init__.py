@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Pool,
         Site,
     )
+    from fusekit.models.anatomy import describe
     from fusekit.models.build import build
     from fusekit.report.run import Run
     from fusekit.training import Objective
@@ -75,6 +76,7 @@ _HOMES = {
     "fusekit.extension.listing": "backbones fusions tasks",
     "fusekit.models": "Backbone ClinicalEncoder ClinicalFeatures FusionHead FusionModel ImageFeatures ImageWidths "
     "Injector Output Pool Site",
+    "fusekit.models.anatomy": "describe",
     "fusekit.models.build": "build",
     "fusekit.training": "Objective",
 }
@@ -85,7 +87,7 @@ __all__ = [
     "Comparison", "Finding", "FusekitError", "Fusion", "FusionHead", "FusionModel", "ImageFeatures", "ImageWidths",
     "Injector", "Number", "NumberBaseline", "Objective", "Ordered", "Output", "Pool", "Preset", "Published", "Run",
     "Site", "SlicePolicy", "SurvivalBaseline", "Target", "Task", "TimeToEvent", "Underway", "Volume", "backbones",
-    "build", "cohort", "compare", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
+    "build", "cohort", "compare", "describe", "evaluate", "fusions", "hookimpl", "load", "look", "run", "tasks",
 ]  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from fusekit.data import Cohort
 from fusekit.evaluation import Rule
 from fusekit.experiment.setup.cohort import synthetic_cohort
 from fusekit.progress import Quiet
+from fusekit.testing.undrawn import undrawn
 from tests.shared import made_once
-from tests.undrawn import undrawn
 
 #: No test depends on the clock: a busy machine is slow, and not wrong.
 # The same examples each time, so that a change is judged by what it changes; `make fuzz` draws others.

@@ -14,8 +14,10 @@ from fusekit.cli.bundle.predict import predict
 from fusekit.cli.check import check
 from fusekit.cli.cohort import cohort
 from fusekit.cli.compare import compare
+from fusekit.cli.describe import describe
 from fusekit.cli.listing import list_components, list_plugins
 from fusekit.cli.look import look
+from fusekit.cli.new_plugin import new_plugin
 from fusekit.cli.new_task import new_task
 from fusekit.cli.options import PresetsShown
 from fusekit.cli.report import report
@@ -95,4 +97,11 @@ COMMANDS = (
     Command("cohort", cohort, DATA, ("adni-ad --data ADNI --out recipe", "adni-ad --data ADNI --recipe recipe")),
     Command("list", list_components, INSTALLED, ("fusions", "backbones --names")),
     Command("plugins", list_plugins, INSTALLED, ("",)),
+    Command(
+        "describe",
+        describe,
+        INSTALLED,
+        ("rbca --backbone resnet50 --size 256", "film -o encoder.width=64 --svg film.svg", "table-first --json"),
+    ),
+    Command("new-plugin", new_plugin, INSTALLED, ("gated-sum", "film --kind injector --out ~/plugins/film")),
 )

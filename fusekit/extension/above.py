@@ -8,6 +8,7 @@ from typing import Any
 
 #: Method -> what does it, given the object and the method's arguments. All else works without it.
 ABOVE = {
+    "Anatomy.svg": "fusekit.report.drawing.anatomy:draw",
     "Run.plot_roc": "fusekit.experiment.evidence:roc_of",
     "Run.report": "fusekit.experiment.evidence:report_of",
     "Bundle.explain": "fusekit.report.explanations.patient:explain",

@@ -21,7 +21,7 @@ from fusekit.disk import checksum_of, signed
 from fusekit.errors import DataError, OptionError
 from fusekit.explain.patient import explain_patient
 from fusekit.progress import Quiet
-from tests.experiment.people import write_people
+from fusekit.testing import write_cohort
 
 SMALL: dict[str, Any] = {
     "preset": "paper",
@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """People of whom the ill have more tau, most of them."""
-    written = write_people(tmp_path_factory.mktemp("own"))
+    written = write_cohort(tmp_path_factory.mktemp("own"))
     people = pd.read_csv(written.with_name("people.csv"))
     people.assign(tau=people["tau"] + 25 * (people["ill"] == "yes")).to_csv(
         written.with_name("people.csv"), index=False

@@ -11,15 +11,15 @@ from PIL import Image
 from fusekit.cli.look import _thumbnail
 from fusekit.report.drawing.contact_sheet import Strip
 from fusekit.terminal import Terminal
+from fusekit.testing import write_cohort
 from tests.conftest import CommandLine
-from tests.experiment.people import write_people
 
 
 def test_a_contact_sheet_is_written_and_its_scans_are_listed(
     tmp_path: Path, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, said = command_line("look", str(write_people(tmp_path)), "--count", "4", "--image-size", "32")
+    code, said = command_line("look", str(write_cohort(tmp_path)), "--count", "4", "--image-size", "32")
     assert code == 0
     assert said.count("scan p") == 4
     assert "The contact sheet lies in look-own.png" in said

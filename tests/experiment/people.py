@@ -17,34 +17,6 @@ from PIL import Image
 from fusekit.disk import SEAL
 from fusekit.report.kept import RECORD as MADE
 
-TASK = """
-table = "people.csv"
-images = "{id}.png"
-subject = "id"
-label = "ill"
-classes = ["no", "yes"]
-columns = ["age", "tau"]
-"""
-
-
-def write_people(folder: Path, count: int = 20) -> Path:
-    """People with a picture each; return the TOML."""
-    draw = np.random.default_rng(0)
-    for number in range(count):
-        pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8) + np.uint8(50 * (number % 2))
-        Image.fromarray(pixels).save(folder / f"p{number:02}.png")
-    people = pd.DataFrame(
-        {
-            "id": [f"p{number:02}" for number in range(count)],
-            "ill": [("no", "yes")[number % 2] for number in range(count)],
-            "age": draw.integers(50, 90, count),
-            "tau": draw.normal(80, 20, count).round(2) + 10 * (np.arange(count) % 2),
-        }
-    )
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "own.toml").write_text(TASK)
-    return folder / "own.toml"
-
 
 @contextmanager
 def unreported() -> Iterator[None]:

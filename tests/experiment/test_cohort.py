@@ -14,8 +14,9 @@ from fusekit.data import Cohort
 from fusekit.errors import UnknownName
 from fusekit.experiment.look import look
 from fusekit.progress import Quiet
+from fusekit.testing import write_cohort
 from tests.conftest import SMALL_OPTIONS
-from tests.experiment.people import write_numbers, write_people
+from tests.experiment.people import write_numbers
 
 
 def test_a_synthetic_cohort_is_the_tasks_own_and_says_so(small_cohort: Cohort) -> None:
@@ -32,7 +33,7 @@ def test_a_synthetic_cohort_is_the_tasks_own_and_says_so(small_cohort: Cohort) -
 
 
 def test_own_data_show_counts_images_and_table_one(tmp_path: Path) -> None:
-    read = fusekit.cohort(str(write_people(tmp_path)), image_size=32, progress=Quiet())
+    read = fusekit.cohort(str(write_cohort(tmp_path)), image_size=32, progress=Quiet())
     assert repr(read) == "Cohort(own: 20 subjects (10 no, 10 yes), 20 scans, 2 columns, 1 finding)"
     assert "images of each scan: image; scans without an image: 0, without a table: 0" in read._repr_html_()
     assert "SYNTHETIC" not in read._repr_html_()

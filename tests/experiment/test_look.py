@@ -15,7 +15,8 @@ from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
-from tests.experiment.people import write_numbers, write_people
+from fusekit.testing import write_cohort
+from tests.experiment.people import write_numbers
 from tests.tiny import write_image
 
 TASK = """
@@ -88,7 +89,7 @@ def test_a_cohort_of_numbers_shows_its_numbers(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    toml = write_people(tmp_path)
+    toml = write_cohort(tmp_path)
     with pytest.raises(DataError, match="no subject of the cohort with an image is called 'p1'; did you mean 'p1"):
         look(toml, subjects=("p1",))
     for name in ("count", "slices"):

@@ -21,8 +21,9 @@ from fusekit.experiment.evidence import gather_evidence
 from fusekit.progress import Quiet
 from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.page import page
+from fusekit.testing import write_cohort
 from tests.conftest import CommandLine
-from tests.experiment.people import write_grades, write_numbers, write_people, write_times
+from tests.experiment.people import write_grades, write_numbers, write_times
 
 LEVEL = 0.8
 COMMON = ("--folds", "3", "--image-size", "32", "--explain", "none")
@@ -40,7 +41,7 @@ NETWORK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    toml = write_people(tmp_path_factory.mktemp("people"), 45)
+    toml = write_cohort(tmp_path_factory.mktemp("people"), 45)
     people = pd.read_csv(toml.parent / "people.csv")
     people.assign(tau=people["tau"] + 30 * (people["ill"] == "yes")).to_csv(toml.parent / "people.csv", index=False)
     return toml

@@ -24,8 +24,9 @@ from fusekit import compare
 from fusekit.errors import FusekitError
 from fusekit.experiment.compare import slurm
 from fusekit.progress import Quiet
+from fusekit.testing import write_cohort
 from tests import undrawn
-from tests.experiment.people import content, unreported, write_people
+from tests.experiment.people import content, unreported
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "srun", "scontrol", "sinfo")
 
@@ -131,7 +132,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     monkeypatch.setattr(slurm, "PAUSE", (0.2, 0.2))
     (tmp_path / "own").mkdir()
     given = {
-        "task": str(write_people(tmp_path / "own")),
+        "task": str(write_cohort(tmp_path / "own")),
         "fusions": ["clinical-only"],
         "baselines": ["logistic"],
         "folds": 1,

@@ -26,8 +26,9 @@ from fusekit.experiment.compare.job import SlurmOptions
 from fusekit.experiment.compare.local import Local
 from fusekit.experiment.run import fold
 from fusekit.progress import Quiet
+from fusekit.testing import write_cohort
 from fusekit.training.guard.failures import within_memory
-from tests.experiment.people import content, unreported, write_people
+from tests.experiment.people import content, unreported
 
 SETTINGS: dict[str, Any] = {
     "fusions": ["clinical-only", "rbca"],
@@ -44,7 +45,7 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Arguments of a comparison that takes seconds: somebody's own data, which need no plugin in other processes."""
-    task = write_people(tmp_path_factory.mktemp("own"))
+    task = write_cohort(tmp_path_factory.mktemp("own"))
     return {**SETTINGS, "task": str(task), "progress": Quiet()}
 
 

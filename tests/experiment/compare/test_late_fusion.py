@@ -15,13 +15,14 @@ from fusekit.experiment.evidence import gather_evidence
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.report.kept import run_folders
-from tests.experiment.people import unreported, write_people
+from fusekit.testing import write_cohort
+from tests.experiment.people import unreported
 
 
 def test_late_fusions_are_arms_beside_those_they_are_made_of(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
-    task = write_people(own)
+    task = write_cohort(own)
     settings: dict[str, Any] = {
         "task": str(task), "fusions": ["image-only"], "baselines": ["logistic"], "late_fusion": ["mean", "stacked"],
         "folds": 2, "validation": 0.4, "backbone": "test_resnet", "epochs": 1, "image_size": 32, "batch_size": 4,

@@ -23,7 +23,8 @@ from fusekit.experiment.compare.slurm import Slurm
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
-from tests.experiment.people import content, unreported, write_people
+from fusekit.testing import write_cohort
+from tests.experiment.people import content, unreported
 
 
 class Said(Quiet):
@@ -104,7 +105,7 @@ def _unreported() -> Iterator[None]:
 def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two arms, which take no time, and two folds."""
     return {
-        "task": str(write_people(tmp_path_factory.mktemp("own"))),
+        "task": str(write_cohort(tmp_path_factory.mktemp("own"))),
         "baselines": ["logistic", "prevalence"],
         "folds": 2,
         "validation": 0.4,

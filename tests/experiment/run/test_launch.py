@@ -24,9 +24,9 @@ from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
 from fusekit.report.run import Run
+from fusekit.testing import write_cohort
 from fusekit.training.machines.processes import ProcessLostError
 from tests import undrawn
-from tests.experiment.people import write_people
 
 UNDRAWN = Path(undrawn.__file__)
 SMALL = [
@@ -49,7 +49,7 @@ SMALL += ["--validation", "0.25", "--select", "auc", "--folds", "1", "--device",
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred people, so that those tested are predicted in two batches."""
-    return write_people(tmp_path_factory.mktemp("own"), 200)
+    return write_cohort(tmp_path_factory.mktemp("own"), 200)
 
 
 def command(task: Path, out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[str]:

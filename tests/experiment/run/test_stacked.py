@@ -29,8 +29,8 @@ from fusekit.experiment.setup.gathered import Gathered, Sides, gather
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
+from fusekit.testing import write_cohort
 from fusekit.training import Checkpoint
-from tests.experiment.people import write_people
 
 SMALL: dict[str, Any] = {
     "fusion": "gbdt-network",
@@ -48,7 +48,7 @@ SMALL: dict[str, Any] = {
 def task(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Sixty people, of whom the ill have a bright half of the picture, most of them."""
     folder = tmp_path_factory.mktemp("own")
-    written, draw = write_people(folder, 60), np.random.default_rng(5)
+    written, draw = write_cohort(folder, 60), np.random.default_rng(5)
     for number in range(60):
         pixels = draw.integers(0, 200, (32, 32), dtype=np.uint8)
         pixels[:, 16 * ((number + (draw.random() < 0.15)) % 2) :][:, :16] //= 4

@@ -26,8 +26,8 @@ from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Quiet
+from fusekit.testing import write_cohort
 from fusekit.training import Checkpoint, NonFiniteError, Processes
-from tests.experiment.people import write_people
 
 SMALL: dict[str, Any] = {
     "fusion": "clinical-only",
@@ -45,7 +45,7 @@ RANGE: dict[str, Any] = {"search": {"lr": "1e-6..1e-1:log", "epochs": "2..4"}, "
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Forty people with a small table."""
-    return str(write_people(tmp_path_factory.mktemp("own"), 40))
+    return str(write_cohort(tmp_path_factory.mktemp("own"), 40))
 
 
 class Heard(Quiet):
