@@ -158,8 +158,12 @@ def test_tests_mirror_the_sources() -> None:
         assert source in sources or source.with_suffix("") / "__init__.py" in sources, f"{test} mirrors no source file"
 
 
-#: The calling rule, and the accuracy of a batch that a training bar shows.
-CALLS = {"fusekit/evaluation/thresholds.py", "fusekit/training/objectives/objective.py"}
+#: The calling rule, the accuracy of a batch that a training bar shows, and a check of metrics of calls.
+CALLS = {
+    "fusekit/evaluation/thresholds.py",
+    "fusekit/testing/metrics.py",
+    "fusekit/training/objectives/objective.py",
+}
 
 
 def test_only_the_calling_rule_turns_probabilities_into_a_class() -> None:

@@ -76,5 +76,5 @@ def _print(made: Anatomy) -> None:
 def _table(*left: str, **rest: Any) -> Table:
     """A table with some columns to the left, and those named ``right`` to the right."""
     right = [name for name, value in rest.items() if value == "right"]
-    columns = [*left, *(Column(name.replace("_", "-"), justify="right") for name in right)]
+    columns: list[Column | str] = [*left, *(Column(name.replace("_", "-"), justify="right") for name in right)]
     return Table(*columns, **{name: value for name, value in rest.items() if name not in right})

@@ -152,7 +152,7 @@ class _Count:
                 module.register_forward_pre_hook(partial(self._begins, part))
                 module.register_forward_hook(self._ended)
         if model.injector is not None:  # it prepares outside of its forward pass
-            model.injector.prepare = self._within("injector", model.injector.prepare)  # type: ignore[method-assign]
+            model.injector.prepare = self._within("injector", model.injector.prepare)  # type: ignore[method-assign, assignment]
         scans = (1,) * (1 + (model.pool is not None))
         image = torch.zeros(*scans, *self.image) if model.reads_image else None
         table = torch.zeros(1, model.inputs) if model.reads_clinical else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from fusekit.errors import OptionError, UnknownName
 from fusekit.extension import catalog
 from fusekit.models.anatomy import Anatomy, describe
 
-SMALL = {"backbone": "test_resnet", "size": 32, "columns": 7, "classes": 3}
+SMALL: dict[str, Any] = {"backbone": "test_resnet", "size": 32, "columns": 7, "classes": 3}
 RECORDED = json.loads((Path(__file__).parents[2] / "docs/reference/fusion-cost.json").read_text(encoding="utf-8"))
 
 
@@ -93,4 +94,4 @@ def test_json_has_everything() -> None:
 )
 def test_what_cannot_be_described_is_refused(asked: dict[str, object], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
-        describe("rbca", **{**SMALL, **asked})  # type: ignore[arg-type]
+        describe("rbca", **{**SMALL, **asked})

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fusekit
 from fusekit.errors import DataError, FusekitError, OptionError, UnknownName
 from fusekit.sklearn import FuseKitClassifier, FuseKitRegressor, FuseKitSurvival
-from tests.experiment.people import write_people
+from fusekit.testing import write_cohort
 
 #: Of the table alone, so that arrays will do; two epochs with so large a rate learn what the checks ask for.
 TABLE: dict[str, Any] = {"image": None, "image_size": 32, "device": "cpu"}
@@ -47,7 +47,7 @@ def test_more_checks_of_scikit_learn(estimator: Any, check: Callable[[Any], None
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.Series]:
     """Twenty people with a picture each, as a DataFrame, and whether they are ill."""
     folder = tmp_path_factory.mktemp("people")
-    write_people(folder)
+    write_cohort(folder)
     frame = pd.read_csv(folder / "people.csv")
     return frame.drop(columns="ill").assign(image=[str(folder / f"{who}.png") for who in frame["id"]]), frame["ill"]
 

@@ -12,7 +12,7 @@ import pytest
 import fusekit
 from fusekit.progress import Quiet
 from fusekit.sklearn import FuseKitClassifier
-from tests.experiment.people import write_people
+from fusekit.testing import write_cohort
 
 SETTINGS: dict[str, Any] = {"backbone": "test_resnet", "epochs": 1, "image_size": 32, "batch_size": 8, "device": "cpu"}
 
@@ -20,7 +20,7 @@ SETTINGS: dict[str, Any] = {"backbone": "test_resnet", "epochs": 1, "image_size"
 @pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize("arm", [{"fusion": "table-first"}, {"baseline": "logistic"}], ids=lambda arm: next(iter(arm)))
 def test_it_is_the_model_of_a_run(tmp_path: Path, arm: dict[str, Any]) -> None:
-    toml = write_people(tmp_path)
+    toml = write_cohort(tmp_path)
     run = fusekit.run(
         str(toml), **SETTINGS, **arm, folds=2, seed=4, explain="none", out=tmp_path / "run", progress=Quiet()
     )
