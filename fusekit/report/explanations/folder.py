@@ -61,6 +61,7 @@ class _Facts(TypedDict, total=False):
     target: Annotated[int, Ge(0)] | None  # null where each slice is explained by what it is called, or none is a class
     groups: list[str]
     injector: bool
+    networks: Annotated[int, Ge(1)]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Explained:
         groups: names of what subjects are shown by.
         injected: whether the table acts inside the image's network.
         channels: of the images.
+        networks: how many are averaged, of which the first is explained.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Explained:
     groups: tuple[str, ...]
     injected: bool
     channels: tuple[Channel, ...] = ONE
+    networks: int = 1
 
     @classmethod
     def read(cls, folder: Path, arm: str, stem: str, evidence: Evidence) -> Explained:
@@ -107,7 +110,8 @@ class Explained:
         injected = bool(facts.get("injector", True))
         channels = tuple(Channel(**one) for one in facts.get("channels", ())) or ONE
         target, meaning = evidence.target, evidence.target.meaning(of)
-        return cls(folder, arm, stem, target, evidence.synthetic, plane, meaning, groups, injected, channels)
+        networks = int(facts.get("networks", 1))
+        return cls(folder, arm, stem, target, evidence.synthetic, plane, meaning, groups, injected, channels, networks)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table by its file name; None if there is none, or it is empty."""
@@ -148,4 +152,6 @@ class Explained:
     def draw(self, kind: str, paint: Callable[[Figure], None], title: str, *, suffix: str = "", **rest: Any) -> Picture:
         """Make a picture of this arm, called KIND-STEM and the suffix; ``rest`` as for ``draw``."""
         name, title = f"{kind}-{self.stem}{suffix}", f"{self.arm}: {title}"
+        if self.networks > 1:
+            title += f" (the first of {self.networks} networks)"
         return draw(name, paint, title=title, synthetic=self.synthetic, **rest)

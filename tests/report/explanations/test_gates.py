@@ -37,3 +37,13 @@ def test_what_a_head_weighs_is_a_picture_of_its_own_the_largest_first_to_be_kept
     assert axes.get_xlabel() == "weight"
     (alone,) = gates(explained({"gates": pd.DataFrame(rows[2:], columns=columns)}, {}))
     assert alone.name == "weighed-a"
+
+
+def test_of_several_networks_the_picture_says_that_it_is_of_the_first(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
+    columns = ["site", "stage", "channels", "label", "subjects", "low", "median", "high"]
+    table = pd.DataFrame([("layer0", 1, 64, label, 20, 0.5, 0.6, 0.9) for label in (0, 1)], columns=columns)
+    (alone,) = gates(explained({"gates": table}, {}))
+    (of_three,) = gates(explained({"gates": table}, {}, networks=3))
+    assert of_three.title == f"{alone.title} (the first of 3 networks)"
