@@ -27,12 +27,13 @@ from fusekit.testing import write_cohort
 TABLE: dict[str, Any] = {"image": None, "image_size": 32, "device": "cpu"}
 NETWORK = {**TABLE, "fusion": "clinical-only", "epochs": 2, "lr": 0.03, "batch_size": 8}
 NETWORK |= {"options": {"encoder": {"drop_columns": 0.0}}}
+LOGISTIC = {**TABLE, "baseline": "logistic", "options": {"baseline": {"strength": 1.0}}}  # nothing to choose
 #: Of pictures.
 IMAGES: dict[str, Any] = {"backbone": "test_resnet", "epochs": 1, "image_size": 32, "batch_size": 8, "device": "cpu"}
 
 
 # No check is expected to fail.
-@parametrize_with_checks([FuseKitClassifier(**TABLE, baseline="logistic"), FuseKitRegressor(**NETWORK)])  # type: ignore[untyped-decorator]
+@parametrize_with_checks([FuseKitClassifier(**LOGISTIC), FuseKitRegressor(**NETWORK)])  # type: ignore[untyped-decorator]
 def test_checks_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 
