@@ -35,12 +35,14 @@ def entry_among_inputs(case: Case) -> Iterator[Finding]:
     """Note a clinical column that holds the times of entry."""
     if ENTRY not in case.first:
         return
-    entries = case.first[ENTRY].to_numpy()
-    same = [
-        column.name
-        for column in case.cohort.columns
-        if column.kind == "number" and np.allclose(case.clinical[column.name].to_numpy(dtype=float), entries)
-    ]
+    same = []
+    for column in case.cohort.columns:
+        known = case.clinical[column.name].notna().to_numpy()
+        if column.kind == "number" and known.any():
+            values, entries = (
+                own.to_numpy(dtype=float)[known] for own in (case.clinical[column.name], case.first[ENTRY])
+            )
+            same += [column.name] * bool(np.allclose(values, entries))
     yield from note(
         "entry-is-column",
         "clinical columns that hold the time of entry: a model may read when people came under observation, which is "

@@ -140,9 +140,8 @@ class Rule:
         columns = predicted_columns(slices)
         self.check(columns)
         how = joining(self.aggregate, columns)
-        keys = [
-            name for name in ("subject", "fold", "label", ENTRY) if name in slices
-        ]  # a new patient has the first alone
+        # A new patient has the first alone.
+        keys = [name for name in ("subject", "fold", "label", ENTRY) if name in slices]
         _refuse_missing(slices, [*keys, "scan"])
         table = slices.assign(**_named(columns, how.before(outputs_of(slices))))
         joined = {name: (name, how.joined) for name in columns}

@@ -35,7 +35,7 @@ def test_events_at_which_few_are_under_observation_are_named(case: Callable[...,
 
 def test_a_column_that_holds_the_entry_is_a_note(case: Callable[..., Any]) -> None:
     entries = np.linspace(0, 10, 60)
-    values = {"age_in": entries, "other": entries[::-1]}
+    values = {"age_in": np.where(np.arange(60) == 3, np.nan, entries), "other": entries[::-1]}
     (found,) = entry_among_inputs(late(case, entries, TIMES, values))
     assert (found.code, found.severity, found.items) == ("entry-is-column", "note", ("age_in",))
     assert list(entry_among_inputs(case(values, labels=TIMES))) == []

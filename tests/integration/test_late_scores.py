@@ -8,7 +8,10 @@ from scipy.stats import chi2
 from sksurv.nonparametric import kaplan_meier_estimator
 from statsmodels.duration.survfunc import survdiff
 
-from fusekit.data.target.follow_up import entries_of, events_of, labelled, times_of
+from fusekit.data.target.follow_up import entries_of, events_of, labelled, labels_table, times_of
+from fusekit.errors import DataError
+from fusekit.evaluation.arms.pairs import compare_arms
+from fusekit.evaluation.arms.worth import worth_of
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.survival import (
     IntegratedBrier,
@@ -116,6 +119,16 @@ def test_nothing_weighted_is_said_where_the_first_alone_has_the_event() -> None:
     assert np.isnan(uno(9.0)(labels, risks)[0])
     assert np.isnan(brier_terms(labels, np.full((3, 1), 0.5), (5.5,))).any()
     assert harrell()(labels, risks)[0] == 1
+    assert np.isnan(worth_of(["risk", "survival_9"]).values(labels, risks[None, :, None], np.ones((1, 3)))).all()
+
+
+def test_arms_of_other_entries_are_no_arms_of_one_cohort() -> None:
+    people = draw_people(1, 60)
+    table = labels_table(np.array([f"s{k:02}" for k in range(len(people.risks))], dtype=object), people.labels)
+    table = table.assign(scan="a", slice=0, risk=0.5, survival_12=0.6, survival_36=0.4)
+    compare_arms({"one": [table], "other": [table]}, kind="time_to_event")
+    with pytest.raises(DataError, match="do not agree on the label of s00"):
+        compare_arms({"one": [table], "other": [table.assign(entry=table["entry"] / 2 + 0.01)]}, kind="time_to_event")
 
 
 def test_folds_have_pairs_of_their_own_and_limits() -> None:

@@ -79,7 +79,7 @@ def _error(labels: np.ndarray, answers: np.ndarray, times: np.ndarray) -> np.nda
 def _concordance(last: float, labels: np.ndarray, answers: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Uno's c up to the last horizon, of risks (S, n, first of A); weights for censoring are those of all subjects."""
     weights, risks = uno_weights(labels, last), answers[:, :, 0]
-    cases = weights > 0
+    cases = ~(weights <= 0)  # a NaN makes it one
     met = weights[cases, None] * met_by(labels, times_of(labels)[cases])  # (cases, n)
     higher = ((np.sign(risks[:, cases, None] - risks[:, None]) + 1) / 2).mean(axis=0)
     drawn = times[:, cases]

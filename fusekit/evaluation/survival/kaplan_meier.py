@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusekit.data.target.follow_up import entries_of, events_of, labelled, times_of, waiting
+from fusekit.data.target.follow_up import entries_of, events_of, times_of, waiting
 
 
 class Curve(NamedTuple):
@@ -42,11 +42,6 @@ class Curve(NamedTuple):
         half = ndtri(0.975) * np.sqrt(self.variance[place - 1]) / abs(np.log(value))
         low, high = (float(value ** np.exp(sign * half)) for sign in (1, -1))
         return low, high
-
-
-def kaplan_meier(times: np.ndarray, events: np.ndarray) -> Curve:
-    """Survival from times (N,) at which the event was seen, or the follow-up ended: ``survival``."""
-    return survival(labelled(times, events))
 
 
 def log_parts(labels: np.ndarray, when: float) -> np.ndarray:

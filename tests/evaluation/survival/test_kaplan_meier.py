@@ -8,14 +8,14 @@ from sksurv.nonparametric import kaplan_meier_estimator
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from fusekit.data.target.follow_up import labelled
-from fusekit.evaluation.survival.kaplan_meier import censoring, kaplan_meier, log_parts, numbers_at_risk, survival
+from fusekit.evaluation.survival.kaplan_meier import censoring, log_parts, numbers_at_risk, survival
 
 TIMES = np.random.default_rng(0).integers(1, 30, 80).astype(float)
 EVENTS = np.random.default_rng(1).random(80) < 0.5
 
 
 def test_survival_and_its_variance_are_those_of_statsmodels() -> None:
-    known, found = SurvfuncRight(TIMES, EVENTS.astype(int)), kaplan_meier(TIMES, EVENTS)
+    known, found = SurvfuncRight(TIMES, EVENTS.astype(int)), survival(labelled(TIMES, EVENTS))
     np.testing.assert_allclose(found.at(known.surv_times), known.surv_prob)
     place = np.searchsorted(found.times, known.surv_times)
     errors = found.levels[place] * np.sqrt(found.variance[place])
@@ -24,7 +24,7 @@ def test_survival_and_its_variance_are_those_of_statsmodels() -> None:
 
 def test_limits_are_those_of_scikit_survival() -> None:
     times, _, limits = kaplan_meier_estimator(EVENTS, TIMES, conf_type="log-log")
-    found = kaplan_meier(TIMES, EVENTS)
+    found = survival(labelled(TIMES, EVENTS))
     for place in (3, 10, 20):
         np.testing.assert_allclose(found.limits(times[place]), limits[:, place])
     assert np.isnan(found.limits(0.0)).all()
@@ -40,11 +40,11 @@ def test_censoring_at_the_time_of_an_event_comes_after_it() -> None:
 
 
 def test_the_area_is_the_restricted_mean() -> None:
-    curve = kaplan_meier(np.array([1.0, 2.0, 4.0]), np.array([True, True, True]))
+    curve = survival(np.array([1.0, 2.0, 4.0]))
     assert curve.area(4.0) == pytest.approx(1 + 2 / 3 + 2 / 3)
     assert curve.area(1.5) == pytest.approx(1 + 0.5 * 2 / 3)
     everyone = np.random.default_rng(0).exponential(5, 400)
-    assert kaplan_meier(everyone, np.ones(400)).area(8.0) == pytest.approx(np.minimum(everyone, 8).mean())
+    assert survival(everyone).area(8.0) == pytest.approx(np.minimum(everyone, 8).mean())
 
 
 def test_parts_are_derivatives_and_their_squares_greenwoods_variance() -> None:
