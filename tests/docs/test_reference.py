@@ -40,7 +40,7 @@ def test_the_drawing_shows_every_room_and_plugin_inside_the_picture() -> None:
 def test_what_to_open_for_a_change_exists() -> None:
     text = architecture.PAGE.read_text(encoding="utf-8")
     table = text.partition("| I want to change")[2].partition("\n\n")[0].splitlines()[2:]
-    assert len(table) == 16
+    assert len(table) == 17
     for row in table:
         paths = re.findall(r"`([^`]+)`", row.split("|")[2])
         assert paths, row
