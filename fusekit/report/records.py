@@ -20,6 +20,7 @@ _Amount: TypeAlias = Annotated[int, Ge(0)] | None
 class _Config(TrainedConfig, total=False):  # all else is only shown; ``Settings.of`` checks what is run again
     seed: Count
     image_size: Count
+    batch_size: Count
     validation: float
     allow: list[str]
     search: dict[str, list[JsonValue] | str]  # a range is text

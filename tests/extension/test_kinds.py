@@ -18,7 +18,7 @@ def test_parts_of_a_model_are_those_that_a_description_names() -> None:
 
 def test_every_check_is_of_a_kind() -> None:
     checks = {name.removeprefix("check_") for name in fusekit.testing.__all__ if name.startswith("check_")}
-    assert checks == {kind.name for kind in KINDS} - {"metric", "tracker"}
+    assert checks == {kind.name for kind in KINDS} - {"tracker"}
 
 
 @pytest.mark.parametrize(("name", "interface"), [("encoder", ClinicalEncoder), ("injector", Injector), ("pool", Pool)])
