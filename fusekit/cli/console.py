@@ -177,11 +177,19 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
         console.print(_promise(bundle.conformal, bundle.target), style="dim")
     if models > 1:
         what = "Probabilities are" if calls else "What is predicted is"
-        console.print(
-            f"{what} the mean of {models} models, one of each fold; in brackets the lowest and the highest "
-            "of theirs, which are no confidence interval. The average itself was not tested.",
-            style="dim",
-        )
+        console.print(f"{what} the mean of {averaged_words(bundle)}", style="dim")
+
+
+def averaged_words(bundle: Bundle) -> str:
+    """What an average is of, and whether it was tested: that of a training's members was, and that of folds was not."""
+    models, config = len(bundle.each), bundle.provenance.get("config", {})
+    members = int(config.get("options", {}).get("training", {}).get("members", 1))
+    each, tested = "trained on the same subjects", "The average was tested."
+    if members < models:
+        each = f"{'one' if members == 1 else members} of each fold"
+        tested = "The average itself was not tested."
+    brackets = "in brackets the lowest and the highest of theirs, which are no confidence interval"
+    return f"{models} models, {each}; {brackets}. {tested}"
 
 
 def _region(end: str | float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from fusekit.errors import OptionError
 from fusekit.experiment.setup.given import parse_options
 from fusekit.extension.fusion import registered
 from fusekit.terminal import Terminal, styled
@@ -46,6 +47,8 @@ def describe(
         fusion, backbone=backbone, size=size, columns=columns, classes=classes, in_channels=channels, options=options
     )
     if svg is not None:
+        if svg.suffix.lower() != ".svg" or not svg.absolute().parent.is_dir():
+            raise OptionError(f"--svg takes a file that ends in .svg, in a folder that there is, not {svg}.")
         write_bytes(svg, made.svg().encode())
     if as_json:
         typer.echo(json.dumps(made.as_json(), indent=2))

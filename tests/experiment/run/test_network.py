@@ -12,6 +12,7 @@ import pytest
 import fusekit
 from fusekit import Run
 from fusekit.bundle.average import AverageBundle
+from fusekit.cli.console import averaged_words
 from fusekit.disk import read_json
 from fusekit.errors import OptionError
 from fusekit.experiment.run import network, training
@@ -80,6 +81,8 @@ def test_the_average_is_shipped_with_its_rule_and_columns(runs: tuple[Run, Run])
     one, three = runs
     bundle = three.bundle
     assert isinstance(bundle, AverageBundle)
+    assert averaged_words(bundle).startswith("3 models, trained on the same subjects; ")
+    assert averaged_words(bundle).endswith("The average was tested.")
     assert [model.rule for model in bundle.models] == [bundle.rule] * 3
     assert bundle.encoding == one.bundle.encoding
     assert bundle.description == one.bundle.description
@@ -108,6 +111,8 @@ def test_an_average_over_folds_holds_every_member(tmp_path: Path) -> None:
     run = fusekit.run(**asked(2, folds=2, ship="folds", fusion="clinical-only", options=flat()), out=tmp_path / "run")
     assert isinstance(run.bundle, AverageBundle)
     assert len(run.bundle.models) == 4
+    assert averaged_words(run.bundle).startswith("4 models, 2 of each fold; ")
+    assert averaged_words(run.bundle).endswith("The average itself was not tested.")
     plan = make_plan(Settings.of(asked(2, fusion="clinical-only", options=flat())))
     clinical = gather(plan.config, plan.task, plan.slices, Quiet()).cohort.clinical
     for fold in (0, 1):
