@@ -40,6 +40,8 @@ class FuseKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """
 
     def _outcome(self, y: Any) -> Outcome:
+        if isinstance(y, list | tuple) and all(np.isscalar(one) or one is None for one in y):
+            y = pd.Series(y, dtype=object).infer_objects().to_numpy()  # NumPy makes a text of NaN beside texts
         y = column_or_1d(y, warn=True)
         if (missing := np.flatnonzero(pd.isna(y))).size:
             raise DataError(f"Input y contains NaN: {missing.size} rows have no label: position {first_ten(missing)}.")

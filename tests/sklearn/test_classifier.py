@@ -36,7 +36,9 @@ def test_one_class_is_refused() -> None:
         FuseKitClassifier(**TABLE).fit(np.arange(4.0)[:, None], ["a"] * 4)
 
 
-@pytest.mark.parametrize("y", [pd.Series(["a", None, "b", "a"]), ["a", None, "b", "a"], [0, np.nan, 1, 0]])
+@pytest.mark.parametrize(
+    "y", [pd.Series(["a", None, "b", "a"]), ["a", None, "b", "a"], ["a", np.nan, "b", "a"], [0, np.nan, 1, 0]]
+)
 def test_rows_without_a_label_are_refused(y: Any) -> None:
     with pytest.raises(ValueError, match=r"1 rows have no label: position 1\."):
         FuseKitClassifier(**TABLE).fit(np.arange(4.0)[:, None], y)
