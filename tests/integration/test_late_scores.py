@@ -112,7 +112,7 @@ def test_weights_are_people_on_average_and_those_of_events_the_fall_of_survival(
 
 
 def test_nothing_weighted_is_said_where_the_first_alone_has_the_event() -> None:
-    """Survival would be 0 from there on, whoever enters later; order is known all the same."""
+    """Survival would be 0 from there on, even if others enter later; the order is known all the same."""
     labels = np.vstack([labelled(np.array([1.0]), np.array([True]), np.array([0.0])), [[5.0, 2.0], [-6.0, 3.0]]])
     risks = np.array([0.2, 0.9, 0.1])
     assert np.isnan(observed(labels, np.array([1.0, 2.5, 5.0]))).tolist() == [False, True, True]

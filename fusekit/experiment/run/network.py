@@ -103,10 +103,7 @@ def averaged(
     def predict(rows: pd.DataFrame) -> np.ndarray:
         return np.asarray(np.mean([one.predict(rows) for one in members], axis=0))
 
-    bundles, weights = (
-        tuple(one.bundle for one in members),
-        [one.table["prior"]["weight"] for one in members if "prior" in one.table],
-    )
+    weights = [one.table["prior"]["weight"] for one in members if "prior" in one.table]
     prior = {"prior": {**first.table["prior"], "weight": float(np.mean(weights))}} if weights else {}
     return replace(
         first,
