@@ -60,7 +60,7 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
         chances = [name for name in map(str, subjects) if name.startswith("p_")]
         return subjects[["fold", "condition", "subject", "label", *chances]]
 
-    monkeypatch.setattr("fusekit.experiment.run.explained.explain_fold", nothing_taken_away)
+    monkeypatch.setattr("fusekit.experiment.run.fit.explained.explain_fold", nothing_taken_away)
 
 
 #: Arguments -> exit code, and everything said, with line breaks taken out.

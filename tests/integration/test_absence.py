@@ -40,7 +40,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("fusekit.experiment.run.explained.explain_fold", lambda *_, **__: None)
+        patched.setattr("fusekit.experiment.run.fit.explained.explain_fold", lambda *_, **__: None)
         return fusekit.run(**SMALL, fusion="concat+logistic", out=tmp_path_factory.mktemp("absent") / "run")
 
 

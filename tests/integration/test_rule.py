@@ -36,7 +36,7 @@ def run(_surroundings: None, _without_report: None, tmp_path_factory: pytest.Tem
         return Rule("max").subjects(predictions).assign(condition="as-is")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("fusekit.experiment.run.explained.explain_fold", nothing)
+        patched.setattr("fusekit.experiment.run.fit.explained.explain_fold", nothing)
         return fusekit.run(
             "adni-ad",
             fusion="concat",

@@ -19,7 +19,7 @@ from fusekit.baselines.cross_fit import cross_fit
 from fusekit.data.target.classes import log_odds
 from fusekit.errors import DataError, OptionError
 from fusekit.evaluation.arms.contribution import AS_IS
-from fusekit.experiment.run.table import fit_table
+from fusekit.experiment.run.fit.table import fit_table
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings

@@ -17,7 +17,7 @@ from fusekit.evaluation import Rule, score
 from fusekit.evaluation.calibration.conformal import REGIONS, Conformal, coverage_table, cross_held
 from fusekit.evaluation.cohorts.table_one import table_one
 from fusekit.experiment.not_made import note_in, seal_results
-from fusekit.experiment.run.explained import EXPLANATIONS
+from fusekit.experiment.run.fit.explained import EXPLANATIONS
 from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table

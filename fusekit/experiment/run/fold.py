@@ -16,10 +16,10 @@ from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table, score
 from fusekit.evaluation.shown import first_of
 from fusekit.experiment.not_made import not_made
-from fusekit.experiment.run.classical import fit_baseline
-from fusekit.experiment.run.explained import EXPLANATIONS
-from fusekit.experiment.run.network import fit_network
-from fusekit.experiment.run.stacked import fit_stacked
+from fusekit.experiment.run.fit.classical import fit_baseline
+from fusekit.experiment.run.fit.explained import EXPLANATIONS
+from fusekit.experiment.run.fit.network import fit_network
+from fusekit.experiment.run.fit.stacked import fit_stacked
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan

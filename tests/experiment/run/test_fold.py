@@ -179,7 +179,7 @@ def test_what_fails_after_training_is_a_note_and_the_predictions_stay(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no map")
 
-    monkeypatch.setattr("fusekit.experiment.run.explained.explain_fold", broken)
+    monkeypatch.setattr("fusekit.experiment.run.fit.explained.explain_fold", broken)
     _, record = trained(tmp_path / "fold", explain=explain, fusion="clinical-only")
     assert not read(tmp_path / "fold" / "predictions.csv").empty
     assert not (tmp_path / "fold" / "ablations.csv").exists()
@@ -192,7 +192,7 @@ def test_ctrl_c_is_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fusekit.experiment.run.explained.explain_fold", stopped)
+    monkeypatch.setattr("fusekit.experiment.run.fit.explained.explain_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "fold", fusion="clinical-only")
 

@@ -18,9 +18,9 @@ from optuna.trial import TrialState
 import fusekit
 from fusekit import Run
 from fusekit.errors import FusekitError, OptionError
+from fusekit.experiment.run.fit.table import TableFit, fit_table
 from fusekit.experiment.run.fold import train_fold
 from fusekit.experiment.run.search.search import Best, Watch, checkpoint_of, search
-from fusekit.experiment.run.table import TableFit, fit_table
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered, gather
 from fusekit.experiment.setup.plan import make_plan
@@ -189,7 +189,7 @@ def test_trials_share_what_is_fitted_on_the_table_unless_it_is_what_they_search(
         fits.append(given)
         return fit_table(*given)
 
-    monkeypatch.setattr("fusekit.experiment.run.network.fit_table", counted)
+    monkeypatch.setattr("fusekit.experiment.run.fit.network.fit_table", counted)
     prior = {"fusion": "clinical-only+logistic", "epochs": 1}
     fold_of(tmp_path / "rates", task, known, **prior, search={"lr": [1e-3, 1e-4]})
     assert len(fits) == 1

@@ -14,9 +14,9 @@ from fusekit.data import ClinicalEncoding
 from fusekit.data.splits import refuse_leakage
 from fusekit.errors import DataError
 from fusekit.evaluation import Rule
-from fusekit.experiment.run.fitted import Failed, Fitted
-from fusekit.experiment.run.network import fit_network
-from fusekit.experiment.run.training import Follow
+from fusekit.experiment.run.fit.fitted import Failed, Fitted
+from fusekit.experiment.run.fit.network import fit_network
+from fusekit.experiment.run.fit.training import Follow
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan
 from fusekit.explain import ablate

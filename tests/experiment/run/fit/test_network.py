@@ -15,8 +15,8 @@ from fusekit.bundle.average import AverageBundle
 from fusekit.cli.console import averaged_words
 from fusekit.disk import read_json
 from fusekit.errors import OptionError
-from fusekit.experiment.run import network, training
-from fusekit.experiment.run.fitted import Fitted
+from fusekit.experiment.run.fit import network, training
+from fusekit.experiment.run.fit.fitted import Fitted
 from fusekit.experiment.run.history import History
 from fusekit.experiment.setup.gathered import gather
 from fusekit.experiment.setup.plan import make_plan

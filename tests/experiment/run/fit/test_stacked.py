@@ -21,9 +21,9 @@ from fusekit.baselines import Logistic
 from fusekit.data import Classes, Column, assign_folds
 from fusekit.errors import DataError, OptionError, UnknownName
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.run.fitted import Fitted
-from fusekit.experiment.run.network import fit_network
-from fusekit.experiment.run.stacked import cross_fit_network, fit_stacked
+from fusekit.experiment.run.fit.fitted import Fitted
+from fusekit.experiment.run.fit.network import fit_network
+from fusekit.experiment.run.fit.stacked import cross_fit_network, fit_stacked
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.gathered import Gathered, Sides, gather
 from fusekit.experiment.setup.plan import Plan, make_plan
@@ -140,7 +140,7 @@ def test_trees_never_read_what_a_network_says_of_its_own_subjects(
 ) -> None:
     """A network that memorises and knows nothing must be worth nothing to the trees."""
     memorises = Memorises()
-    monkeypatch.setattr("fusekit.experiment.run.stacked.fit_network", memorises)
+    monkeypatch.setattr("fusekit.experiment.run.fit.stacked.fit_network", memorises)
     clinical = pd.DataFrame({"SAME": 1.0}, index=known.cohort.clinical.index)
     found = replace(known, cohort=replace(known.cohort, columns=(Column("SAME"),), clinical=clinical))
     sides = found.sides(0, 0.0, 0)
@@ -155,7 +155,7 @@ def test_trees_never_read_what_a_network_says_of_its_own_subjects(
 
     # What the same trees make of in-sample log odds: they believe every guess.
     monkeypatch.setattr(
-        "fusekit.experiment.run.stacked.cross_fit_network",
+        "fusekit.experiment.run.fit.stacked.cross_fit_network",
         lambda plan, gathered, sides, *_: (
             pd.DataFrame({0: np.where(sides.train["label"] == 1, 4.6, -4.6)}, index=sides.train["scan"])
             .groupby(level=0)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.evaluation import Rule
-from fusekit.experiment.run.fitted import Explain, Failed
+from fusekit.experiment.run.fit.fitted import Explain, Failed
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.explain import Fold, explain_fold

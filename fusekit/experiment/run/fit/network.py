@@ -12,11 +12,11 @@ import pandas as pd
 
 from fusekit.bundle.average import AverageBundle
 from fusekit.evaluation import Rule
-from fusekit.experiment.run.explained import EXPLANATIONS, explainer
-from fusekit.experiment.run.fitted import Fitted
+from fusekit.experiment.run.fit.explained import EXPLANATIONS, explainer
+from fusekit.experiment.run.fit.fitted import Fitted
+from fusekit.experiment.run.fit.table import TableFit, fit_table
+from fusekit.experiment.run.fit.training import Follow, train_network, validation_score
 from fusekit.experiment.run.search.search import Watch, checkpoint_of, search
-from fusekit.experiment.run.table import TableFit, fit_table
-from fusekit.experiment.run.training import Follow, train_network, validation_score
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup.candidates import chosen
 from fusekit.experiment.setup.gathered import Gathered, Sides

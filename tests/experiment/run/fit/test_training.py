@@ -60,7 +60,7 @@ def test_features_that_are_computed_once_train_the_same_model(tmp_path: Path, mo
         seen.clear()
         bundle = trained(tmp_path / name, weights)
         rows[name] = sum(seen)
-        monkeypatch.setattr("fusekit.experiment.run.training.fixed_features", lambda *_, **__: None)
+        monkeypatch.setattr("fusekit.experiment.run.fit.training.fixed_features", lambda *_, **__: None)
     tables = [pd.read_csv(tmp_path / name / "predictions.csv") for name in rows]
     assert np.allclose(tables[0]["p_1"], tables[1]["p_1"], atol=1e-4)
     losses = [pd.read_csv(tmp_path / name / "history.csv")[["loss", "validation_auc"]] for name in rows]

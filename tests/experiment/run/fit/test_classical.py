@@ -12,8 +12,8 @@ import pytest
 from fusekit.baselines import GradientBoostingComponents
 from fusekit.data import Classes, Column
 from fusekit.evaluation import Rule, prediction_table
-from fusekit.experiment.run.classical import fit_baseline
-from fusekit.experiment.run.fitted import Fitted
+from fusekit.experiment.run.fit.classical import fit_baseline
+from fusekit.experiment.run.fit.fitted import Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides, gather
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings

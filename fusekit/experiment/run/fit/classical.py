@@ -11,7 +11,7 @@ from fusekit.bundle.baseline import BaselineBundle
 from fusekit.data import ClinicalEncoding
 from fusekit.data.target.follow_up import labels_of
 from fusekit.evaluation import Rule
-from fusekit.experiment.run.fitted import Failed, Fitted
+from fusekit.experiment.run.fit.fitted import Failed, Fitted
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan
 from fusekit.explain import ablate

@@ -23,11 +23,11 @@ from fusekit.evaluation.metrics.ordered import AreaOfCuts
 from fusekit.evaluation.metrics.ranking import MacroAreaUnderCurve
 from fusekit.evaluation.metrics.survival import HarrellConcordance
 from fusekit.evaluation.predictions import outputs_of
-from fusekit.experiment.run.explained import EXPLANATIONS, explainer
-from fusekit.experiment.run.fitted import Fitted
+from fusekit.experiment.run.fit.explained import EXPLANATIONS, explainer
+from fusekit.experiment.run.fit.fitted import Fitted
+from fusekit.experiment.run.fit.table import TableFit
 from fusekit.experiment.run.history import History
 from fusekit.experiment.run.search.search import Watch
-from fusekit.experiment.run.table import TableFit
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, Sides
 from fusekit.experiment.setup.plan import Plan
