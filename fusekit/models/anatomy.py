@@ -18,7 +18,7 @@ from fusekit.extension.fusion import Fusion
 from fusekit.models.build import build
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, Output
-from fusekit.models.probe import check_model
+from fusekit.models.probe import check_model, outlined
 
 #: The order in which data meet them.
 _ORDER = ("backbone", "encoder", "injector", "pool", "head", "prior")
@@ -126,8 +126,7 @@ def describe(
             raise OptionError(f"--{name} takes a whole number from 1 on, not {number!r}.")
     known: dict[str, Any] = {"columns": columns, "classes": classes, "in_channels": in_channels, "options": options}
     make = partial(build, fusion, backbone=backbone, image_size=size, **known)
-    with torch.device("meta"):
-        model = make()
+    model = outlined(make)
     space = (size,) * (model.backbone.spatial_dims if model.backbone is not None else 0)
     check_model(model, space, make)
     try:

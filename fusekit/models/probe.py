@@ -59,6 +59,21 @@ def check_model(model: FusionModel, size: tuple[int, ...], again: Callable[..., 
         look.refuse("head", said)
 
 
+def outlined(make: Callable[[], FusionModel]) -> FusionModel:
+    """What ``make`` builds on the meta device: no memory and no arithmetic, only whether the parts take their options.
+
+    It is built with weights where a part's constructor asks for numbers, of which the meta device has none.
+    """
+    try:
+        with torch.device("meta"):
+            return make()
+    except FAILURES as error:
+        if not _of_meta(error.__cause__ if isinstance(error, FusekitError) else error):
+            raise
+    with torch.random.fork_rng(devices=()):
+        return make()
+
+
 def shaken(module: _Module) -> _Module:
     """A copy with every weight moved, so that parts that start at zero show what they do."""
     copy = deepcopy(module)
@@ -82,6 +97,10 @@ def not_logits(results: Tensor) -> str:
     if len(rows) and torch.allclose(rows.exp().sum(dim=1), torch.ones(len(rows)).to(rows), atol=1e-4):
         return "its results are always logarithms of probabilities: return logits, without log_softmax"
     return ""
+
+
+def _of_meta(error: BaseException | None) -> bool:
+    return isinstance(error, NotImplementedError) or "meta" in str(error)
 
 
 class _NotHereError(Exception):
@@ -234,7 +253,7 @@ class _Look:
     def _fail(self, error: BaseException, what: str = "") -> NoReturn:
         if isinstance(error, FusekitError):
             raise error
-        if self.device.type == "meta" and (isinstance(error, NotImplementedError) or "meta" in str(error)):
+        if self.device.type == "meta" and _of_meta(error):
             raise _NotHereError from error
         reason = f"{type(error).__name__}: {error}"
         if what:

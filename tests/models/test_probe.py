@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, relu
 
 from fusekit import Fusion, build
-from fusekit.errors import OptionError
+from fusekit.errors import OptionError, PluginError
 from fusekit.extension import catalog
 from fusekit.models import ImageFeatures, Inject, Injector, Site
-from fusekit.models.probe import check_model
+from fusekit.models.probe import check_model, outlined
 
 Change = Callable[[Any], Any]
 
@@ -200,6 +200,37 @@ def test_what_the_meta_device_does_not_know_is_tried_on_the_cpu(check: Any, deci
     check("head", decide)
     with pytest.raises(OptionError, match=r"the head 'mine' .* no gradient passes through"):
         check("head", lambda x: decide(x).detach())
+
+
+class Rates(nn.Module):
+    """An encoder that asks for a number while it is made, as networks with rates of stochastic depth do."""
+
+    width = 4
+
+    def __init__(self, columns: int):
+        super().__init__()
+        self.layer = nn.Linear(columns, 4)
+        self.rates = [rate.item() for rate in torch.linspace(0, 0.2, 3)]
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return torch.as_tensor(self.layer(columns))
+
+
+def test_a_part_that_asks_for_numbers_while_it_is_made_is_made_with_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(kind: Any) -> Any:
+        monkeypatch.setattr(catalog().registries["encoders"], "get", lambda _: kind)
+        recipe = Fusion("clinical", encoder="rates", image=False)
+        return outlined(partial(build, recipe, backbone="test_resnet", columns=5, classes=2))
+
+    before = torch.get_rng_state()
+    model = made(Rates)
+    assert {weight.device.type for weight in model.parameters()} == {"cpu"}
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.encoder.rates == pytest.approx([0, 0.1, 0.2])
+    plain = made(lambda columns: Encoder(columns, same, same))
+    assert {weight.device.type for weight in plain.parameters()} == {"meta"}
+    with pytest.raises(PluginError, match="division by zero"):
+        made(lambda columns: columns / 0)
 
 
 def test_images_of_a_size_that_a_backbone_does_not_take_are_refused(

@@ -8,7 +8,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from fusekit.baselines.choice import ColumnOptions
@@ -29,7 +28,7 @@ from fusekit.extension import COMPONENTS, catalog
 from fusekit.extension.fusion import Fusion, registered
 from fusekit.extension.registry import make
 from fusekit.models import FusionModel, build
-from fusekit.models.probe import check_model
+from fusekit.models.probe import check_model, outlined
 from fusekit.training import ALONE, AugmentOptions, Objective, Processes, TrainingOptions
 from fusekit.training.step.compiled import require_compiler
 from fusekit.training.step.descent import weight_groups
@@ -133,9 +132,8 @@ class Plan:
             )
         asked = self.build_objective([1] * self.target.outputs).part_names
         try:
-            with torch.device("meta"):  # no memory and no arithmetic: only whether the parts take their options
-                model = self.build_model(_COLUMNS, len(channels), absent=absent)
-                model.add_auxiliary(asked, self.target.outputs)
+            model = outlined(partial(self.build_model, _COLUMNS, len(channels), absent=absent))
+            model.add_auxiliary(asked, self.target.outputs)
             dims = 2 if model.backbone is None else model.backbone.spatial_dims
             if model.backbone is not None:
                 self.slices.check_backbone(self.config.backbone, dims)

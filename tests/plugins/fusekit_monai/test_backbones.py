@@ -15,6 +15,7 @@ pytest.importorskip("einops", reason="einops is not installed: pip install 'fuse
 
 from monai.networks import nets
 
+import fusekit
 from fusekit.errors import OptionError
 from fusekit.models.backbones.hooked import HookedBackbone
 from fusekit.testing import check_backbone
@@ -103,3 +104,12 @@ def test_a_resnet_of_images_becomes_one_of_volumes(tmp_path: Path) -> None:
 def test_options_are_checked(make: Any, said: str) -> None:
     with pytest.raises(OptionError, match=said):
         make()
+
+
+@pytest.mark.parametrize("name", ["monai_resnet18", "monai_densenet121", "monai_segresnet", "monai_swin_unetr"])
+def test_each_is_checked_before_data_are_read(name: str) -> None:
+    described = fusekit.describe("rbca-light", backbone=name, size=32, columns=3)
+    net = described.parts[0]
+    built = fusekit.build("rbca-light", backbone=name, columns=3, classes=2).backbone
+    assert built is not None
+    assert net.parameters == sum(weight.numel() for weight in built.parameters())
