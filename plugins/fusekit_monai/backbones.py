@@ -1,10 +1,12 @@
 """ResNet, DenseNet and the encoders of SegResNet and SwinUNETR, with MONAI's own weight names."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from fusekit.errors import OptionError
 from fusekit.extension.fusion import SiteKind
@@ -36,6 +38,7 @@ class ResNetBackbone(_VolumeBackbone):
     """A ResNet of volumes as MedicalNet has it (Chen et al. 2019): its published weights load.
 
     A volume S x S x S leaves as S/32 in each axis; the original keeps S/8 by dilation, with the same weights.
+    Gradients pass the shortcuts without weights (``A``), where MONAI and MedicalNet cut them off.
 
     Args:
         name: monai_resnet10, 18, 34, 50, 101, 152 or 200.
@@ -68,6 +71,9 @@ class ResNetBackbone(_VolumeBackbone):
             bias_downsample=False,
             feed_forward=False,
         )
+        for block in net.modules():
+            if isinstance(shortcut := getattr(block, "downsample", None), partial):
+                block.downsample = _PaddedShortcut(shortcut.keywords["planes"], shortcut.keywords["stride"])
         stages = ("layer1", "layer2", "layer3", "layer4")
         super().__init__(net, stages, _resnet, in_channels, sites=sites, name=name, weights=weights, until=freeze)
 
@@ -156,6 +162,18 @@ class SwinBackbone(_VolumeBackbone):
         stages = [f"layers{number}.0" for number in (1, 2, 3, 4)]
         name = "monai_swin_unetr"
         super().__init__(net, stages, _swin, in_channels, sites=sites, name=name, weights=weights, until=freeze)
+
+
+class _PaddedShortcut(nn.Module):
+    """Every stride-th voxel, and channels of zeros behind those that there are (He et al. 2016, option A)."""
+
+    def __init__(self, channels: int, stride: int):
+        super().__init__()
+        self.channels, self.stride = channels, stride
+
+    def forward(self, volume: Tensor) -> Tensor:
+        kept = volume[:, :, :: self.stride, :: self.stride, :: self.stride]
+        return pad(kept, (0, 0, 0, 0, 0, 0, 0, self.channels - kept.shape[1]))
 
 
 def _resnet(net: Any, volume: Tensor) -> Any:

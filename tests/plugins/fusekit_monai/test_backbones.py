@@ -69,6 +69,24 @@ def test_weights_of_monai_s_network_give_its_features(kind: str, tmp_path: Path)
     assert torch.allclose(found.vector, expected.mean(dim=(2, 3, 4)), atol=1e-6)
 
 
+def test_shortcuts_without_weights_are_monai_s_and_let_gradients_pass() -> None:
+    torch.manual_seed(0)
+    net: Any = nets.resnet18(
+        spatial_dims=3, n_input_channels=1, conv1_t_stride=2, shortcut_type="A", bias_downsample=False
+    )
+    backbone = ResNetBackbone("monai_resnet18", 1)
+    backbone.net.load_state_dict({name: value for name, value in net.state_dict().items() if name[:3] != "fc."})
+    volume = torch.randn(2, 1, *EDGE)
+    assert torch.equal(backbone.eval()(volume).map, features("resnet", net.eval(), volume))
+    block: Any = backbone.net.layer2[0]
+    for weight in block.conv2.parameters():
+        weight.data.zero_()  # the branch gives what is the same for every volume
+    given = torch.randn(1, 64, 4, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(block.eval()(given).sum(), given)
+    assert bool(gradient[:, :, ::2, ::2, ::2].any())
+    assert not bool(gradient[:, :, 1::2].any())
+
+
 @pytest.mark.parametrize(("kind", "edge"), [("segresnet", 16), pytest.param("swin", 32, marks=pytest.mark.slow)])
 def test_keeps_what_backbones_promise(kind: str, edge: int) -> None:
     check_backbone(made(kind, sites="branch"), size=(edge,) * 3)
