@@ -202,6 +202,7 @@ def test_processes_that_srun_starts_train_together(asked: dict[str, Any], tmp_pa
         assert (tmp_path / "srun" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
+@pytest.mark.slow  # two minutes; jobs that are killed are tried above, trainings that end at any moment elsewhere
 @pytest.mark.usefixtures("_slurm")
 def test_a_job_that_is_preempted_in_the_middle_of_a_training_goes_on(asked: dict[str, Any], tmp_path: Path) -> None:
     long = {**asked, "baselines": ["prevalence"], "epochs": 100, "explain": "none"}
