@@ -3,14 +3,15 @@
     python -m benchmarks.interaction --out interaction --arms main --sizes 150,300,600,1200 --seeds 0,1,2
     python -m benchmarks.interaction --out interaction --arms ablation --sizes 1200 --seeds 0,1,2
     python -m benchmarks.interaction --out where --cohort where --arms zoo --sizes 600 --seeds 0,1,2
+    python -m benchmarks.interaction --out narrow --recipe narrow --arms zoo --seeds 0,1,2
 
 Every finished training is a row of ``trainings.csv`` and a file of scores. The same command resumes where it was
 interrupted, and prints, writes and draws a summary of what is there each time (``--arms none``: only that).
 
 In people with a marker, wide ventricles (V) mean disease; in people without it, wide temporal horns (H) do. With
 ``--cohort where``, wide horns of the left side do, or of the right: the same sign, at the place that the table says.
-Every choice (people, batch, learning rate, default network and steps) was made before any test score was looked at,
-and is the same for all arms.
+Every choice (people, batch, learning rate, network, steps) was made before any of its test scores was looked at, and is
+the same for all arms.
 """
 
 from __future__ import annotations
@@ -29,36 +30,13 @@ from torch import nn
 
 from benchmarks.interaction.arms import ABLATION, ARMS, MAIN, ZOO, build_arm
 from benchmarks.interaction.people import COLUMNS, SIGNS, People, draw_people
+from benchmarks.interaction.recipes import BATCH, LR, RECIPES, train
 from fusekit.evaluation.delong import Areas, areas, logit_interval, mean_areas
-from fusekit.models import channels_last, weights_channels_last
+from fusekit.models import channels_last
 from fusekit.report.drawing.palette import BLACK, GREY, arm_styles
 
 #: People of the test, whom no training sees, and the seed that they are drawn from; trainings have seeds below it.
 TEST, TEST_SEED = 600, 1000
-BATCH, LR = 32, 1e-3
-
-
-def train(model: nn.Module, people: People, steps: int, seed: int, *, mirror: bool) -> None:
-    """AdamW with one cycle of the learning rate; with ``mirror``, left and right are exchanged half of the time."""
-    rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(weights_channels_last(model).parameters(), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
-    order = np.empty(0, dtype=np.int64)
-    model.train()
-    for _ in range(steps):
-        if len(order) < BATCH:
-            order = np.concatenate((order, rng.permutation(len(people.label))))
-        rows, order = order[:BATCH], order[BATCH:]
-        image = people.image[rows]
-        mirrored = torch.from_numpy(rng.random((BATCH, 1, 1, 1)) < 0.5)
-        if mirror:
-            image = torch.where(mirrored, image.flip(2), image)  # axis 2 is left to right
-        optimizer.zero_grad()
-        logits = model(channels_last(image), people.columns[rows])
-        nn.functional.cross_entropy(logits, people.label[rows]).backward()
-        optimizer.step()
-        schedule.step()
-    model.eval()
 
 
 @torch.no_grad()
@@ -84,11 +62,12 @@ def run_all(asked: argparse.Namespace, test: People) -> None:
                 if path.exists():
                     continue
                 torch.manual_seed(seed)
-                model = build_arm(arm, asked.backbone, COLUMNS)
+                model = build_arm(arm, asked.recipe, COLUMNS)
                 start = time.process_time()
-                train(model, people, asked.steps, seed, mirror=asked.cohort == "which")
+                train(model, people, asked.recipe, seed, mirror=asked.cohort == "which")
                 row = {
-                    "arm": arm, "subjects": size, "seed": seed, "backbone": asked.backbone, "steps": asked.steps,
+                    "arm": arm, "subjects": size, "seed": seed, "backbone": asked.recipe.backbone,
+                    "steps": asked.recipe.steps,
                     "train_auc": round(auc(people, scores_of(model, people)), 4),
                     "cpu_seconds": round(time.process_time() - start, 1),
                     "parameters": sum(p.numel() for p in model.parameters()),
@@ -122,7 +101,7 @@ def summarise(asked: argparse.Namespace, test: People) -> dict[str, Any]:
     """AUCs averaged over seeds with DeLong's interval, paired differences from rbca-light, and every single AUC."""
     cases = test.label.numpy() == 1
     summary: dict[str, Any] = {
-        "SYNTHETIC": True, "backbone": asked.backbone, "steps": asked.steps, "batch": BATCH, "lr": LR,
+        "SYNTHETIC": True, **asked.recipe._asdict(), "batch": BATCH, "lr": LR,
         "test_subjects": TEST, "cases": int(cases.sum()), "oracles": {}, "arms": [], "differences": [],
     }  # fmt: skip
     for name, values in oracles(test).items():
@@ -210,16 +189,17 @@ def main() -> None:
     parser.add_argument(
         "--seeds", default=[0, 1, 2], help="each draws its own training subjects and weights", **numbers
     )
-    parser.add_argument("--steps", type=int, default=300, help=f"steps of {BATCH} subjects, the same at every size")
-    parser.add_argument(
-        "--backbone", default="test_resnet", help="test_resnet is timm's smallest; resnet18, resnet50, ..."
-    )
+    parser.add_argument("--recipe", default="plain", choices=list(RECIPES), help="how every arm is trained")
+    parser.add_argument("--steps", type=int, help=f"steps of {BATCH} subjects, the same at every size")
+    parser.add_argument("--backbone", help="test_resnet is timm's smallest; resnet18, resnet50, ...")
     asked = parser.parse_args()
     groups = {"main": MAIN, "ablation": ABLATION, "zoo": ZOO, "none": ()}
     asked.arms = groups.get(asked.arms, asked.arms.split(","))
     torch.set_num_threads(1)
     asked.out.mkdir(parents=True, exist_ok=True)
-    settings = {"backbone": asked.backbone, "steps": asked.steps, "cohort": asked.cohort}
+    given = {name: value for name in ("steps", "backbone") if (value := getattr(asked, name)) is not None}
+    asked.recipe = RECIPES[asked.recipe]._replace(**given)
+    settings = {**asked.recipe._asdict(), "cohort": asked.cohort}
     kept = asked.out / "settings.json"
     if kept.exists() and json.loads(kept.read_text()) != settings:
         parser.error(f"{asked.out} holds trainings with {kept.read_text().strip()}: choose another --out.")

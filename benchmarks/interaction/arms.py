@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import fusekit
+from benchmarks.interaction.recipes import Recipe
 from fusekit import FusionModel, Injector, Site
+from fusekit.extension.fusion import registered
 from fusekit_rbca import LightInjector, RBCAInjector
 
 
@@ -76,10 +79,13 @@ ARMS |= {"film-branch": Arm("film")}  # as the plugin has it: ``film`` is rbca-l
 ARMS |= {name: Arm(name) for name in ZOO if name not in ARMS}
 
 
-def build_arm(name: str, backbone: str, columns: int) -> FusionModel:
+def build_arm(name: str, recipe: Recipe, columns: int) -> FusionModel:
     """A new model of two classes; the same seed gives every arm the same backbone and clinical path to start with."""
     arm = ARMS[name]
-    model = fusekit.build(arm.fusion, backbone=backbone, columns=columns, classes=2, options=arm.options)
+    fusion, options = registered(arm.fusion), dict(arm.options)
+    if recipe.encoder and fusion.encoder != "tokens":
+        fusion, options["encoder"] = replace(fusion, encoder="mlp"), recipe.encoder
+    model = fusekit.build(fusion, backbone=recipe.backbone, columns=columns, classes=2, options=options)
     if arm.injector is not None:
         assert model.backbone is not None
         assert model.encoder is not None
