@@ -26,7 +26,8 @@ Every registered fusion. [Fusions of the literature](../explanation/fusions.md) 
 Targets are kinds of questions: classes, ordered classes, numbers and times to an event. *Absent* is whether samples may
 lack their [image or their table](../how-to/missing-images-and-tables.md). *Says* is what
 [explanations](../how-to/explain.md#gates) show of a patient beside maps and attributions. `+BASELINE` gives any fusion
-a [prior](../explanation/table-first.md), `+POOL` a [pool](../how-to/join-slices.md), `-o objective.image=0.3` an
+a [prior](../explanation/table-first.md), `+POOL` a [pool](../how-to/join-slices.md), `+ENCODER` another
+[encoder](../explanation/clinical-encoders.md), `-o objective.image=0.3` an
 [auxiliary head](../how-to/choose-the-loss.md#auxiliary-heads), and `-o training.drop_image=0.2`
 [modality dropout](../how-to/missing-images-and-tables.md).
 

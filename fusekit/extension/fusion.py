@@ -23,7 +23,8 @@ class Fusion:
 
     Args:
         head: name of the fusion head.
-        encoder: name of the clinical encoder; None if the fusion reads no clinical columns.
+        encoder: name of the clinical encoder; None if the fusion reads no clinical columns. ``NAME+ENCODER`` gives any
+            registered fusion another one.
         injector: name of the injector; None if image features are left as they are.
         image: False if the fusion reads no image.
         sites: the kind of sites to inject at.
@@ -98,7 +99,7 @@ class Fusion:
 
 
 def registered(name: str) -> Fusion:
-    """The recipe of a registered fusion, or of one with another prior or pool: ``NAME+BASELINE``, ``NAME+POOL``.
+    """The recipe of a registered fusion, or of one with another prior, pool or encoder: ``NAME+BASELINE+POOL``.
 
     UnknownName, or PluginError or OptionError where none is made.
     """
@@ -113,15 +114,18 @@ def registered(name: str) -> Fusion:
                 registry.find(part)
         return recipe
     recipe = registered(plain)
-    part = "pool" if added in known.pools.entries else "prior"
-    if part == "prior" and added not in known.baselines.entries:
-        hint = suggest(added, [*known.pools.names(), *known.baselines.names()])
-        raise UnknownName(f"no baseline or pool is called {added!r}, to be added to {plain}; {hint}")
+    kinds = {"pool": known.pools, "prior": known.baselines, "encoder": known.encoders}
+    part = next((part for part, registry in kinds.items() if added in registry.entries), None)
+    if part is None:
+        hint = suggest(added, [name for registry in kinds.values() for name in registry.names()])
+        raise UnknownName(f"no baseline, pool or encoder is called {added!r}, to be added to {plain}; {hint}")
+    if part == "encoder" and recipe.encoder is None:
+        raise OptionError(f"the fusion {plain!r} has no encoder, so that none can take its place: {name!r}.")
     options = recipe.options
     if getattr(recipe, part) not in (None, added):  # whose options are another's
         options = {other: own for other, own in options.items() if other != part}
-    recipe = replace(recipe, options=options)
-    return replace(recipe, pool=added) if part == "pool" else replace(recipe, prior=added)
+    parts: dict[str, Any] = {part: added}
+    return replace(recipe, options=options, **parts)
 
 
 def _described(value: object) -> str:

@@ -19,7 +19,9 @@ class Kind(NamedTuple):
 
 _MODEL = (
     Kind("backbone", "(in_channels, *, sites, image_size, options...) -> Backbone", "`--backbone NAME`", "backbone"),
-    Kind("encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`Fusion(encoder=…)`", "encoder"),
+    Kind(
+        "encoder", "(columns, *, layout, people, options...) -> ClinicalEncoder", "`--fusion NAME+ENCODER`", "encoder"
+    ),
     Kind("injector", "(sites, clinical_width, *, options...) -> Injector", "`Fusion(injector=…)`", "injector"),
     Kind("pool", "(image_widths, clinical_width, *, options...) -> Pool", "`--fusion NAME+POOL`", "pool"),
     Kind("head", "(image_widths, clinical_width, classes, *, options...) -> FusionHead", "`Fusion(head=…)`", "head"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -127,9 +129,24 @@ def test_any_fusion_takes_a_prior_by_its_name() -> None:
     assert first.prior == "gbdt"
     assert registered("table-first+logistic").prior == "logistic"
     with pytest.raises(
-        Exception, match="no baseline or pool is called 'gdbt', to be added to concat; did you mean 'gbdt'"
+        Exception, match="no baseline, pool or encoder is called 'gdbt', to be added to concat; did you mean 'gbdt'"
     ):
         registered("concat+gdbt")
+
+
+def test_any_fusion_that_reads_the_table_takes_another_encoder_by_its_name() -> None:
+    light = registered("rbca-light")
+    assert registered("rbca-light+mlp") == replace(light, encoder="mlp")
+    assert registered("rbca-light+mlp+gbdt") == registered("rbca-light+gbdt+mlp")
+    assert "encoder" in registered("table-first").options  # of the mlp's width
+    assert registered("table-first+mlp") == registered("table-first")
+    assert "encoder" not in registered("table-first+tokens").options
+    narrow = {"encoder": {"width": 16, "depth": 1}}
+    model = build("rbca-light+mlp", backbone="test_resnet", columns=5, classes=2, options=narrow)
+    assert model.encoder is not None
+    assert model.encoder.width == 16
+    with pytest.raises(OptionError, match="'image-only' has no encoder, so that none can take its place"):
+        registered("image-only+mlp")
 
 
 def test_it_is_one_graph_for_compile_and_export() -> None:

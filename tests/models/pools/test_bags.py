@@ -94,7 +94,7 @@ def test_any_fusion_that_reads_an_image_takes_a_pool_by_its_name() -> None:
     both = registered("rbca+gbdt+attention")
     assert (both.prior, both.pool) == ("gbdt", "attention")
     assert registered("concat+mean+attention").pool == "attention"
-    with pytest.raises(UnknownName, match=r"no baseline or pool is called 'atention'.* did you mean 'attention'"):
+    with pytest.raises(UnknownName, match=r"no baseline, pool or encoder is called 'atention'.* mean 'attention'"):
         registered("concat+atention")
     with pytest.raises(
         OptionError, match=r"a pool \('mean'\) joins the slices of an image, and this fusion reads none"
