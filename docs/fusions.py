@@ -1,15 +1,17 @@
-"""The page "Fusions, side by side" and its drawing: from the recipes, the parts, and fusion-cost.json."""
+"""The page "Fusions, side by side" and its drawings: from recipes, parts, fusion-cost.json and the equations' page."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from fusekit.report.drawing.anatomy import IMAGE, TABLE, box, canvas, finished, words
 
-COST = Path(__file__).parent / "reference" / "fusion-cost.json"
+DOCS = Path(__file__).parent
+COST, EQUATIONS = DOCS / "reference" / "fusion-cost.json", DOCS / "explanation" / "fusions.md"
 PLAIN = "image-only"
 WHERE = {"branch": "branches of", "block": "blocks of", "stage": "before"}
 
@@ -20,6 +22,16 @@ Every registered fusion. [Fusions of the literature](../explanation/fusions.md) 
 ```{{image}} ../pictures/fusions.svg
 :alt: For each fusion a line from image and table to the prediction, with marks where the table enters the network
 ```
+
+## One by one
+
+`x` is the map of a site, `v` the image's vector, `c` what the encoder makes of the table, `t` its columns' tokens. A
+picture shows image, four stages and head; orange is where the table enters. *Step* is a training step on a CPU beside
+`image-only`, of ResNet-50 ([below](#what-they-cost)).
+
+::::{{grid}} 1 1 2 2
+:gutter: 3
+{cards}::::
 
 ## What they read and say
 
@@ -54,7 +66,36 @@ def page() -> str:
     """The text with its two tables."""
     measured = json.loads(COST.read_text(encoding="utf-8"))
     settings = {name: value for name, value in measured.items() if name != "found"}
-    return TEXT.format(read=_read(), cost=_cost(measured["found"]), **settings)
+    return TEXT.format(cards=_cards(measured["found"]), read=_read(), cost=_cost(measured["found"]), **settings)
+
+
+def equation_of(name: str) -> str:
+    """The first formula that the page "Fusions of the literature" has below a fusion's name."""
+    text = EQUATIONS.read_text(encoding="utf-8")
+    own = text.partition(f"**`{name}`**")[2].partition("\n**`")[0]
+    found = re.search(r"(?<=\n\n)(?: {4}.+\n)+|(?<=: `)[^`]+(?=`)", own)
+    return "" if found is None else re.sub(r"\s*(\n| {2,})\s*", "\n", found[0].strip())
+
+
+def _cards(found: dict[str, Any]) -> str:
+    text = ""
+    for name, recipe in both().items():
+        step = (
+            f"Training step: {found[name]['training'][0]:.2f} of plain" if name in found else "Training step: see below"
+        )
+        text += f"\n:::{{grid-item-card}} {name}\n:img-top: ../pictures/fusions/{name}.svg\n"
+        text += f":class-img-top: line\n:img-alt: {name}: where the table enters: {place_of(recipe)}\n"
+        text += f":link: ../explanation/fusions\n:link-type: doc\n\n```text\n{equation_of(name)}\n```\n\n{step}.\n:::\n"
+    return text
+
+
+def both() -> dict[str, Any]:
+    """Name -> recipe, of fusions that read image and table by a network."""
+    from fusekit.extension import catalog
+
+    known = catalog()
+    recipes = {name: known.fusions.make(name) for name in known.fusions.names()}
+    return {name: recipe for name, recipe in recipes.items() if recipe.image and recipe.encoder}
 
 
 def _cost(found: dict[str, Any]) -> str:
@@ -112,48 +153,67 @@ def says(name: str) -> str:
     return "; ".join([*words, *(f"weight of {place}" for place in gates if isinstance(place, str))]) or "nothing more"
 
 
-WIDTH, LINE, LEFT = 1080, 40, 150
-STAGES, HEAD = [290, 430, 570, 710], 870
+class Layout(NamedTuple):
+    """Where image, stages and head begin, how wide they are, and how far before a stage the table enters."""
+
+    image: int
+    stages: tuple[int, ...]
+    head: int
+    width: int
+    head_width: int
+    gap: int
+
+
+WIDTH, LINE = 1080, 40
+WIDE = Layout(170, (290, 430, 570, 710), 870, 90, 120, 20)
+CARD = Layout(8, (58, 108, 158, 208), 262, 36, 110, 10)
 
 
 def drawing() -> str:
     """A line of each fusion that reads both: four stages and a head, with the table's arrows, in SVG."""
-    from fusekit.extension import catalog
-
-    known = catalog()
-    recipes = {name: known.fusions.make(name) for name in known.fusions.names()}
-    shown = {name: recipe for name, recipe in recipes.items() if recipe.image and recipe.encoder}
     svg = canvas("Where the table enters each fusion")
     top = 34
     for x, word in zip(
-        [LEFT + 20, *STAGES, HEAD], ("image", "stage 1", "stage 2", "stage 3", "stage 4", "head"), strict=True
+        [WIDE.image, *WIDE.stages, WIDE.head],
+        ("image", "stage 1", "stage 2", "stage 3", "stage 4", "head"),
+        strict=True,
     ):
         words(svg, x + 45, top - 12, word, anchor="middle")
-    for name, recipe in shown.items():
-        _row(svg, top, name, recipe)
+    for name, recipe in both().items():
+        words(svg, 16, top + LINE / 2 + 1, name, weight="bold")
+        _row(svg, top, recipe)
         top += LINE
     key = "Orange: where the table enters. A bar: once before a stage; a dot: in the branch of each of its blocks."
     words(svg, 16, top + 16, key)
     return finished(svg, WIDTH, top + 30)
 
 
-def _row(svg: ET.Element, top: int, name: str, recipe: Any) -> None:
+def picture(name: str) -> str:
+    """The line of one of them, as narrow as a card."""
+    svg = canvas(f"Where the table enters {name}")
+    _row(svg, 16, both()[name], CARD)
+    return finished(svg, 380, LINE + 24)
+
+
+def _row(svg: ET.Element, top: int, recipe: Any, layout: Layout = WIDE) -> None:
     middle = top + LINE / 2 - 4
-    words(svg, 16, middle + 5, name, weight="bold")
-    line = {"x1": f"{LEFT + 110}", "x2": f"{HEAD + 140}", "y1": f"{middle:g}", "y2": f"{middle:g}"}
-    ET.SubElement(svg, "line", line, stroke=IMAGE)
-    for number, x in enumerate([LEFT + 20, *STAGES]):
-        _box(svg, x, top, 90, IMAGE)
+    ends = {"x1": f"{layout.image}", "x2": f"{layout.head + layout.head_width}", "y1": f"{middle:g}"}
+    ET.SubElement(svg, "line", ends, y2=f"{middle:g}", stroke=IMAGE)
+    for number, x in enumerate([layout.image, *layout.stages]):
+        _box(svg, x, top, layout.width, IMAGE)
         if recipe.injector and number in (recipe.stages or range(1, 5)):
             if recipe.sites == "stage":
-                _box(svg, x - 20, top, 6, TABLE)
+                _box(svg, x - layout.gap, top, 6, TABLE)
             else:
-                ET.SubElement(svg, "circle", {"cx": f"{x + 45}", "cy": f"{middle:g}", "r": "8", "fill": TABLE})
+                centre = {"cx": f"{x + layout.width / 2:g}", "cy": f"{middle:g}"}
+                ET.SubElement(svg, "circle", centre, r="8", fill=TABLE)
     joins = recipe.head != "image"
-    _box(svg, HEAD, top, 120, TABLE if joins else IMAGE)
-    words(svg, HEAD + 60, middle + 5, recipe.head, anchor="middle")
+    _box(svg, layout.head, top, layout.head_width, TABLE if joins else IMAGE)
+    words(svg, layout.head + layout.head_width / 2, middle + 5, recipe.head, anchor="middle")
     if recipe.prior:
-        words(svg, HEAD + 128, middle + 5, f"+ {recipe.prior}", fill="#9a6200")
+        beyond = layout is WIDE
+        at = (layout.head + layout.head_width + 8, middle + 5) if beyond else (layout.head, top - 4)
+        words(svg, *at, f"+ {recipe.prior}", fill="#9a6200")
 
 
 def _box(svg: ET.Element, x: float, top: float, width: float, fill: str) -> None:

@@ -219,6 +219,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "explanation/architecture.md": architecture.page,
     "pictures/architecture.svg": architecture.drawing,
     "pictures/fusions.svg": fusions.drawing,
+    **{f"pictures/fusions/{name}.svg": partial(fusions.picture, name) for name in fusions.both()},
     **{f"pictures/embedding/{name}.svg": partial(embedding.drawing, name) for name in embedding.EXAMPLES},
 }
 

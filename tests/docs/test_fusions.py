@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 from docs import fusions
 from fusekit.extension import catalog
 
+COSTS = json.loads(fusions.COST.read_text())["found"]
+
 
 def test_every_fusion_is_in_the_table_and_every_network_in_that_of_costs() -> None:
     read, cost = fusions.page().partition("## What they cost")[::2]
@@ -18,9 +20,8 @@ def test_every_fusion_is_in_the_table_and_every_network_in_that_of_costs() -> No
 
 
 def test_costs_are_what_was_measured() -> None:
-    found = json.loads(fusions.COST.read_text())["found"]
-    assert f"| `film` | {found['film']['parameters']:,} |" in fusions.page()
-    assert all(row["multiply_adds"] >= found["image-only"]["multiply_adds"] for row in found.values())
+    assert f"| `film` | {COSTS['film']['parameters']:,} |" in fusions.page()
+    assert all(row["multiply_adds"] >= COSTS["image-only"]["multiply_adds"] for row in COSTS.values())
 
 
 def test_what_each_says_of_a_patient() -> None:
@@ -47,3 +48,23 @@ def test_the_drawing_marks_the_stages_of_each_recipe_inside_the_picture() -> Non
     for box in svg.findall(".//{*}rect"):
         assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width
         assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height
+
+
+def test_each_has_its_card_with_an_equation_a_picture_and_what_a_step_costs() -> None:
+    cards = fusions.page().partition("## What they read")[0].split(":::{grid-item-card} ")[1:]
+    assert [card.split()[0] for card in cards] == list(fusions.both())
+    for card in cards:
+        name = card.split()[0]
+        equation = card.split("```")[1].removeprefix("text").strip()
+        assert "=" in equation, name
+        assert equation.splitlines()[0].strip("`") in fusions.EQUATIONS.read_text(), name
+        assert (
+            f"Training step: {COSTS[name]['training'][0]:.2f} of plain." in card
+            if name in COSTS
+            else "see below" in card
+        )
+        svg = ET.fromstring(fusions.picture(name))
+        width, height = map(float, svg.attrib["viewBox"].split()[2:])
+        for box in svg.findall(".//{*}rect"):
+            assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width, name
+            assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height, name
