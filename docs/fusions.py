@@ -26,7 +26,7 @@ Every registered fusion. [Fusions of the literature](../explanation/fusions.md) 
 ## One by one
 
 `x` is the map of a site, `v` the image's vector, `c` what the encoder makes of the table, `t` its columns' tokens. A
-picture shows image, four stages and head; orange is where the table enters. *Step* is a training step on a CPU beside
+picture shows image, four stages and head; orange is where the table enters. Training steps are on a CPU, beside
 `image-only`, of ResNet-50 ([below](#what-they-cost)).
 
 ::::{{grid}} 1 1 2 2
