@@ -14,6 +14,7 @@ from benchmarks.interaction.recipes import Recipe
 from fusekit import FusionModel, Injector, Site
 from fusekit.extension.fusion import registered
 from fusekit_rbca import LightInjector, RBCAInjector
+from fusekit_rbca.injector import Conditions
 
 
 class Arm(NamedTuple):
@@ -27,9 +28,9 @@ class Arm(NamedTuple):
 class ConvolutionsOnly(RBCAInjector):
     """RBCA's reductions with every gate open: what the convolutions are worth without the table."""
 
-    def prepare(self, clinical: Tensor) -> dict[int, Tensor]:
+    def prepare(self, clinical: Tensor) -> Conditions:
         # sigmoid(1e6 * GAP) is 1, unless the channel is 0 everywhere and its gate does not matter
-        return {int(width): clinical.new_full((len(clinical), int(width)), 1e6) for width in self.projections}
+        return Conditions({int(w): clinical.new_full((len(clinical), int(w)), 1e6) for w in self.projections})
 
 
 class TableOnly(LightInjector):

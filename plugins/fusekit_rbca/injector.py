@@ -1,13 +1,20 @@
 """RBCA as an injector: clinical attention at every site, one clinical projection per width."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from fusekit.errors import OptionError
 from fusekit.models import Injector, Site
 from fusekit_rbca.fast.attention import ClinicalAttention
+
+
+class Conditions(NamedTuple):
+    """Half the channels of a site -> its condition (B, C/2); and which samples have a table (B,), None: all."""
+
+    of_half: dict[int, Tensor]
+    present: Tensor | None = None
 
 
 class RBCAInjector(Injector):
@@ -46,16 +53,21 @@ class RBCAInjector(Injector):
             ClinicalAttention(site.channels, spatial_dims, shared=reduction == "shared") for site in sites
         )
 
-    def prepare(self, clinical: Tensor) -> dict[int, Tensor]:
-        """(B, E) -> half the channels of a site -> its condition (B, C/2)."""
-        return {int(width): project(clinical) for width, project in self.projections.items()}
+    def prepare(self, clinical: Tensor) -> Conditions:
+        """(B, E) -> the conditions of all sites."""
+        return Conditions({int(width): project(clinical) for width, project in self.projections.items()})
 
-    def forward(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
-        """Features (B, C, *S) -> attended and original half, (B, C, *S)."""
-        attended: Tensor = self.attentions[site](features, prepared[features.shape[1] // 2])
+    def at_rest(self, prepared: Conditions, present: Tensor) -> Conditions:
+        """No gate leaves features as they are: the attention puts them back."""
+        return prepared._replace(present=present)
+
+    def forward(self, site: int, features: Tensor, prepared: Conditions) -> Tensor:
+        """Features (B, C, *S) -> attended and original half, (B, C, *S); as they are where there is no table."""
+        condition = prepared.of_half[features.shape[1] // 2]
+        attended: Tensor = self.attentions[site](features, condition, prepared.present)
         return attended
 
-    def gate_values(self, site: int, features: Tensor, prepared: dict[int, Tensor]) -> Tensor:
+    def gate_values(self, site: int, features: Tensor, prepared: Conditions) -> Tensor:
         """Features (B, C, *S) -> what the attended half is multiplied with (B, C/2), from 1/2 to 1."""
         attention: ClinicalAttention = self.attentions[site]  # type: ignore[assignment]  # a ModuleList of nothing else
-        return attention.gate(features, prepared[features.shape[1] // 2])
+        return attention.gate(features, prepared.of_half[features.shape[1] // 2])

@@ -6,7 +6,8 @@ from torch.nn.functional import relu
 
 from fusekit.errors import OptionError
 from fusekit_rbca.attention import CONVOLUTIONS, NORMS
-from fusekit_rbca.fast.fused import attend, gate_of, is_transformed, norm_relu_attend
+from fusekit_rbca.fast.fused import attend, gate_of, norm_relu_attend, put_back, reduce_norm_relu_attend
+from fusekit_rbca.fast.plain import is_transformed
 from fusekit_rbca.fast.pointwise import convolve, convolve_norm_relu
 
 
@@ -35,14 +36,18 @@ class ClinicalAttention(nn.Module):
         for half in torch.split(self.reduce.weight.detach(), self.attended):
             nn.init.kaiming_normal_(half, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, features: Tensor, condition: Tensor, present: Tensor | None = None) -> Tensor:
         """Features (B, C, *S) and condition (B, C/2) -> attended and original half, (B, C, *S).
 
-        Backward reads the result again, as after a ReLU: changing it in place is autograd's error.
+        Where ``present`` (B,) is False, features stay as they are; batch statistics are of all samples. Backward reads the result again, as after a ReLU: changing it in place is autograd's error.
         """
         if self._infers(features, condition):
-            return attend(convolve_norm_relu(self.reduce, self.norm, features), condition, self.attended, inplace=True)
-        return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.attended)
+            reduced = convolve_norm_relu(self.reduce, self.norm, features)
+            attended = attend(reduced, condition, self.attended, inplace=True)
+            return attended if present is None else put_back(attended, features, present)
+        if present is None:
+            return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.attended)
+        return reduce_norm_relu_attend(self.reduce, self.norm, features, condition, present, self.attended)
 
     def gate(self, features: Tensor, condition: Tensor) -> Tensor:
         """What ``forward`` multiplies the attended half with, (B, C/2): in [1/2, 1) for conditions of 0 or more."""

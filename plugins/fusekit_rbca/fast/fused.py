@@ -4,14 +4,21 @@ Written out, ``y = relu(norm(u)) * g`` keeps u for the norm, the activation for 
 convolution that reads it. But y is all that backward needs of the activation. A gate is positive, so y > 0 where
 the activation is. And with g = sigmoid(t * GAP(a)), the derivative of the sigmoid is g * (1 - g), so that the gradient
 of its argument is sum(dy * a) * g * (1 - g) = sum(dy * y) * (1 - g): nothing is divided by the gate.
+
+Samples without a table keep their features. A step that also has the product before the norm touches the maps of these
+samples alone: it copies them forward, and adds what comes from above to their gradient backward, where ``torch.where``
+makes several passes over all.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.forward_ad import unpack_dual
 from torch.nn.functional import batch_norm, relu
+
+from fusekit.models.absence import injected_where
+from fusekit_rbca.fast.plain import is_plain, is_transformed
+from fusekit_rbca.fast.pointwise import convolve, kernel_of, product, product_gradients
 
 _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -45,30 +52,37 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
     """
     if not _covered(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
-    assert isinstance(norm, _PLAIN_NORMS)
-    fused: Tensor = _NormReluAttend.apply(reduced, norm.weight, norm.bias, condition, half, _statistics(norm))
-    return fused
+    return _fused(norm, reduced, None, condition, None, half)
 
 
-def is_plain(module: nn.Module, *types: type[nn.Module]) -> bool:
-    """Whether a module's call is its class's own, without hooks."""
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return type(module) in types and not any(getattr(module, name) for name in hooks)
+def reduce_norm_relu_attend(
+    convolution: nn.Module, norm: nn.Module, features: Tensor, condition: Tensor, present: Tensor, half: int
+) -> Tensor:
+    """The same of the reduced features where a sample has a table, ``present`` (B,); elsewhere the features themselves.
+
+    Fused where the convolution is a product, and its result of the features' own type.
+    """
+    kernel = kernel_of(convolution, features)
+    if kernel is not None and torch.is_autocast_enabled("cpu"):
+        kernel = kernel.to(torch.get_autocast_dtype("cpu"))
+    if kernel is None or kernel.dtype != features.dtype or not _covered(norm, features, condition, kernel):
+        return injected_where(
+            present, norm_relu_attend(norm, convolve(convolution, features), condition, half), features
+        )
+    return _fused(norm, features, kernel, condition, present, half)
 
 
-def is_transformed(*tensors: Tensor | None) -> bool:
-    """Whether something other than ordinary backward looks at the operations."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        or is_functional()
-        or any(tensor is not None and unpack_dual(tensor).tangent is not None for tensor in tensors)  # type: ignore[no-untyped-call]
-    )
+def put_back(attended: Tensor, features: Tensor, present: Tensor) -> Tensor:
+    """Attended maps, written over with the features where there is no table; outside of autograd."""
+    if attended.device.type != "cpu" or attended.dtype != features.dtype:
+        return injected_where(present, attended, features)
+    for sample in _absent(present):
+        attended[sample] = features[sample]
+    return attended
 
 
-def is_functional() -> bool:
-    """Whether ``torch.func`` transforms the operations; torch has no public way to ask."""
-    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+def _absent(present: Tensor | None) -> list[int]:
+    return [] if present is None else (~present).nonzero().flatten().tolist()
 
 
 #: How a batch norm normalises a batch: running mean and variance, whether by the batch's own, momentum, eps.
@@ -87,15 +101,26 @@ def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
     return mean, variance, norm.training or mean is None, momentum, norm.eps
 
 
-def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor) -> bool:
+def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor, kernel: Tensor | None = None) -> bool:
     return (
         is_plain(norm, *_PLAIN_NORMS)
         and reduced.device.type in ("cpu", "cuda")
         and reduced.is_floating_point()
         and reduced.ndim == (4 if isinstance(norm, nn.BatchNorm2d) else 5)
         and reduced.numel() > reduced.shape[1]
-        and not is_transformed(reduced, condition, *norm.parameters())
+        and not is_transformed(reduced, condition, kernel, *norm.parameters())
     )
+
+
+def _fused(
+    norm: nn.Module, features: Tensor, kernel: Tensor | None, condition: Tensor, present: Tensor | None, half: int
+) -> Tensor:
+    assert isinstance(norm, _PLAIN_NORMS)
+    statistics = _statistics(norm)
+    fused: Tensor = _NormReluAttend.apply(
+        features, kernel, norm.weight, norm.bias, condition, present, half, statistics
+    )
+    return fused
 
 
 def _spread(values: Tensor, ndim: int) -> Tensor:
@@ -104,18 +129,24 @@ def _spread(values: Tensor, ndim: int) -> Tensor:
 
 
 class _NormReluAttend(torch.autograd.Function):
-    """See above: u and y are kept, y in the memory that the convolution that reads it keeps anyway."""
+    """See above: u and y are kept, y in the memory that the convolution that reads it keeps anyway.
+
+    Without a kernel, features are reduced already, and all samples are present.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
-        reduced: Tensor,
+        features: Tensor,
+        kernel: Tensor | None,
         weight: Tensor | None,
         bias: Tensor | None,
         condition: Tensor,
+        present: Tensor | None,
         half: int,
         statistics: _Statistics,
     ) -> Tensor:
+        reduced = features if kernel is None else product(features, kernel)
         running_mean, running_var, of_batch, momentum, eps = statistics
         y, mean, deviation = torch.native_batch_norm(
             reduced, weight, bias, running_mean, running_var, of_batch, momentum, eps
@@ -127,9 +158,14 @@ class _NormReluAttend(torch.autograd.Function):
             y = torch.cat((y * wide, y), dim=1)
         else:
             y[:, :half].mul_(wide)
+        for sample in _absent(present):
+            y[sample] = features[sample]
         if not of_batch:
             mean, deviation = running_mean, running_var  # type: ignore[assignment]  # only a batch's own go without
-        ctx.save_for_backward(reduced, weight, bias, condition, y, pooled, gate, mean, deviation)
+        kept = None if kernel is None else reduced  # once
+        ctx.save_for_backward(
+            features, kernel, weight, bias, condition, present, kept, y, pooled, gate, mean, deviation
+        )
         ctx.half, ctx.of_batch, ctx.eps = half, of_batch, eps
         return y
 
@@ -137,7 +173,9 @@ class _NormReluAttend(torch.autograd.Function):
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             return _differentiable(ctx, above)
-        reduced, weight, _, condition, y, pooled, gate, mean, deviation = ctx.saved_tensors
+        features, kernel, weight, _, condition, present, kept, y, pooled, gate, mean, deviation = ctx.saved_tensors
+        reduced = features if kernel is None else kept
+        absent = _absent(present)
         half = ctx.half
         halves = [(above[:, part], y[:, part]) for part in (slice(None, half), slice(half, None))]
         (attended, attended_y), (original, original_y) = halves
@@ -154,25 +192,33 @@ class _NormReluAttend(torch.autograd.Function):
             first = torch.addcmul(share, attended, wide, out=below[:, :half])
             mask(first, attended_y, 0, grad_input=first)
             mask(original, original_y, 0, grad_input=below[:, half:])
+        for sample in absent:
+            below[sample] = slope[sample] = 0
         running = (None, None) if ctx.of_batch else (mean, deviation)
         own = (mean, deviation) if ctx.of_batch else (None, None)
-        needs = list(ctx.needs_input_grad[:3])
+        needs = [any(ctx.needs_input_grad[:2]), *ctx.needs_input_grad[2:4]]
         through = torch.ops.aten.native_batch_norm_backward(
             below, reduced, weight, *running, *own, ctx.of_batch, ctx.eps, needs
         )
-        of_norm = [gradient if needed else None for gradient, needed in zip(through, needs, strict=True)]
-        of_condition = (slope * pooled).to(condition.dtype) if ctx.needs_input_grad[3] else None
-        return (*of_norm, of_condition, None, None)
+        of_reduced, *of_norm = [gradient if needed else None for gradient, needed in zip(through, needs, strict=True)]
+        of_kernel = None
+        if kernel is not None and of_reduced is not None:
+            of_reduced, of_kernel = product_gradients(of_reduced, features, kernel, ctx.needs_input_grad[:2])
+            for sample in absent if of_reduced is not None else ():
+                of_reduced[sample] += above[sample]
+        of_condition = (slope * pooled).to(condition.dtype) if ctx.needs_input_grad[4] else None
+        return (of_reduced, of_kernel, *of_norm, of_condition, None, None, None)
 
 
 def _differentiable(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
     """The gradients by plain operations, which can be differentiated again."""
-    reduced, weight, bias, condition, *_, mean, variance = ctx.saved_tensors
+    features, kernel, weight, bias, condition, present, *_, mean, variance = ctx.saved_tensors
     if ctx.of_batch:
         mean = variance = None
+    reduced = features if kernel is None else product(features, kernel)
     normed = batch_norm(reduced, mean, variance, weight, bias, training=ctx.of_batch, eps=ctx.eps)
-    y = attend(relu(normed), condition, ctx.half)
-    inputs = (reduced, weight, bias, condition)
+    y = injected_where(present, attend(relu(normed), condition, ctx.half), features)
+    inputs = (features, kernel, weight, bias, condition)
     wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
     found = iter(torch.autograd.grad(y, wanted, above, create_graph=True))
-    return (*(next(found) if needed else None for needed in ctx.needs_input_grad[:4]), None, None)
+    return (*(next(found) if needed else None for needed in ctx.needs_input_grad[:5]), None, None, None)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, relu_
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from fusekit_rbca.fast.fused import is_functional, is_plain
+from fusekit_rbca.fast.plain import is_functional, is_plain
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -16,11 +16,34 @@ def convolve(convolution: nn.Module, features: Tensor) -> Tensor:
     With channels innermost it is one matrix product, which is faster on CPUs. On CUDA the convolution stays, since its
     own setting allows TF32; so it does in training under ``torch.compile``, where a product keeps and takes more.
     """
-    if not (is_plain(convolution, nn.Conv2d, nn.Conv3d) and _as_rows(features)):
+    kernel = kernel_of(convolution, features)
+    if kernel is None:
         convolved: Tensor = convolution(features)
         return convolved
+    return product(features, kernel)
+
+
+def kernel_of(convolution: nn.Module, features: Tensor) -> Tensor | None:
+    """The weights as a matrix (outputs, C) where the convolution is to be ``product``; None where it stays."""
+    if not (is_plain(convolution, nn.Conv2d, nn.Conv3d) and _as_rows(features)):
+        return None
     assert isinstance(convolution.weight, Tensor)
-    return linear(features.movedim(1, -1), convolution.weight.flatten(1)).movedim(-1, 1)
+    return convolution.weight.flatten(1)
+
+
+def product(features: Tensor, kernel: Tensor) -> Tensor:
+    """(B, C, *S) and (outputs, C) -> (B, outputs, *S)."""
+    return linear(features.movedim(1, -1), kernel).movedim(-1, 1)
+
+
+def product_gradients(
+    above: Tensor, features: Tensor, kernel: Tensor, needs: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of features and kernel that autograd finds for ``product``, of those that are needed."""
+    slopes = above.movedim(1, -1)
+    of_features = (slopes @ kernel).movedim(-1, 1) if needs[0] else None
+    of_kernel = slopes.flatten(0, -2).t() @ features.movedim(1, -1).flatten(0, -2) if needs[1] else None
+    return of_features, of_kernel
 
 
 def convolve_norm_relu(convolution: nn.Module, norm: nn.Module, features: Tensor) -> Tensor:

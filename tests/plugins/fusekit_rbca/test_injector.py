@@ -124,8 +124,8 @@ def test_it_keeps_what_injectors_promise(reduction: Literal["separate", "shared"
 
 def test_conditions_are_shared_by_width_and_never_negative() -> None:
     prepared = RBCAInjector(SITES, 10).prepare(torch.randn(3, 10))
-    assert {width: tuple(t.shape) for width, t in prepared.items()} == {4: (3, 4), 6: (3, 6)}
-    assert all(bool((t >= 0).all()) and bool((t > 0).any()) for t in prepared.values())
+    assert {width: tuple(t.shape) for width, t in prepared.of_half.items()} == {4: (3, 4), 6: (3, 6)}
+    assert all(bool((t >= 0).all()) and bool((t > 0).any()) for t in prepared.of_half.values())
 
 
 def test_an_odd_site_is_refused_with_the_way_out() -> None:
