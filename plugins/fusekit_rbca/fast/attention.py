@@ -6,7 +6,8 @@ from torch.nn.functional import relu
 
 from fusekit.errors import OptionError
 from fusekit_rbca.attention import CONVOLUTIONS, NORMS
-from fusekit_rbca.fast.fused import attend, gate_of, norm_relu_attend, put_back, reduce_norm_relu_attend
+from fusekit_rbca.fast.absent import attend_present, put_back
+from fusekit_rbca.fast.fused import attend, gate_of, norm_relu_attend
 from fusekit_rbca.fast.plain import is_transformed
 from fusekit_rbca.fast.pointwise import convolve, convolve_norm_relu
 
@@ -39,7 +40,8 @@ class ClinicalAttention(nn.Module):
     def forward(self, features: Tensor, condition: Tensor, present: Tensor | None = None) -> Tensor:
         """Features (B, C, *S) and condition (B, C/2) -> attended and original half, (B, C, *S).
 
-        Where ``present`` (B,) is False, features stay as they are; batch statistics are of all samples. Backward reads the result again, as after a ReLU: changing it in place is autograd's error.
+        Where ``present`` (B,) is False there is no table, and features stay as they are; batch statistics are of all
+        samples. Backward reads the result again, as after a ReLU: changing it in place is autograd's error.
         """
         if self._infers(features, condition):
             reduced = convolve_norm_relu(self.reduce, self.norm, features)
@@ -47,7 +49,7 @@ class ClinicalAttention(nn.Module):
             return attended if present is None else put_back(attended, features, present)
         if present is None:
             return norm_relu_attend(self.norm, convolve(self.reduce, features), condition, self.attended)
-        return reduce_norm_relu_attend(self.reduce, self.norm, features, condition, present, self.attended)
+        return attend_present(self.reduce, self.norm, features, condition, present, self.attended)
 
     def gate(self, features: Tensor, condition: Tensor) -> Tensor:
         """What ``forward`` multiplies the attended half with, (B, C/2): in [1/2, 1) for conditions of 0 or more."""

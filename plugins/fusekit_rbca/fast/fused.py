@@ -18,7 +18,7 @@ from torch.nn.functional import batch_norm, relu
 
 from fusekit.models.absence import injected_where
 from fusekit_rbca.fast.plain import is_plain, is_transformed
-from fusekit_rbca.fast.pointwise import convolve, kernel_of, product, product_gradients
+from fusekit_rbca.fast.pointwise import product, product_gradients
 
 _PLAIN_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -50,38 +50,13 @@ def norm_relu_attend(norm: nn.Module, reduced: Tensor, condition: Tensor, half: 
     ``torch.compile`` (which fuses them itself), tracing, ``torch.func``, forward-mode differentiation, other devices
     than CPU and CUDA, and batches that the norm refuses.
     """
-    if not _covered(norm, reduced, condition):
+    if not is_fusable(norm, reduced, condition):
         return attend(relu(norm(reduced), inplace=True), condition, half)
-    return _fused(norm, reduced, None, condition, None, half)
+    return fused(norm, reduced, None, condition, None, half)
 
 
-def reduce_norm_relu_attend(
-    convolution: nn.Module, norm: nn.Module, features: Tensor, condition: Tensor, present: Tensor, half: int
-) -> Tensor:
-    """The same of the reduced features where a sample has a table, ``present`` (B,); elsewhere the features themselves.
-
-    Fused where the convolution is a product, and its result of the features' own type.
-    """
-    kernel = kernel_of(convolution, features)
-    if kernel is not None and torch.is_autocast_enabled("cpu"):
-        kernel = kernel.to(torch.get_autocast_dtype("cpu"))
-    if kernel is None or kernel.dtype != features.dtype or not _covered(norm, features, condition, kernel):
-        return injected_where(
-            present, norm_relu_attend(norm, convolve(convolution, features), condition, half), features
-        )
-    return _fused(norm, features, kernel, condition, present, half)
-
-
-def put_back(attended: Tensor, features: Tensor, present: Tensor) -> Tensor:
-    """Attended maps, written over with the features where there is no table; outside of autograd."""
-    if attended.device.type != "cpu" or attended.dtype != features.dtype:
-        return injected_where(present, attended, features)
-    for sample in _absent(present):
-        attended[sample] = features[sample]
-    return attended
-
-
-def _absent(present: Tensor | None) -> list[int]:
+def without_table(present: Tensor | None) -> list[int]:
+    """The samples, of (B,), whose features stay; ``present`` None: none."""
     return [] if present is None else (~present).nonzero().flatten().tolist()
 
 
@@ -101,7 +76,8 @@ def _statistics(norm: nn.BatchNorm2d | nn.BatchNorm3d) -> _Statistics:
     return mean, variance, norm.training or mean is None, momentum, norm.eps
 
 
-def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor, kernel: Tensor | None = None) -> bool:
+def is_fusable(norm: nn.Module, reduced: Tensor, condition: Tensor, kernel: Tensor | None = None) -> bool:
+    """Whether ``fused`` gives what the plain operations give; with a kernel, ``reduced`` may be the features."""
     return (
         is_plain(norm, *_PLAIN_NORMS)
         and reduced.device.type in ("cpu", "cuda")
@@ -112,15 +88,16 @@ def _covered(norm: nn.Module, reduced: Tensor, condition: Tensor, kernel: Tensor
     )
 
 
-def _fused(
+def fused(
     norm: nn.Module, features: Tensor, kernel: Tensor | None, condition: Tensor, present: Tensor | None, half: int
 ) -> Tensor:
+    """The step itself: of reduced features, or of a kernel and the features that it reduces where ``present`` (B,)."""
     assert isinstance(norm, _PLAIN_NORMS)
     statistics = _statistics(norm)
-    fused: Tensor = _NormReluAttend.apply(
+    attended: Tensor = _NormReluAttend.apply(
         features, kernel, norm.weight, norm.bias, condition, present, half, statistics
     )
-    return fused
+    return attended
 
 
 def _spread(values: Tensor, ndim: int) -> Tensor:
@@ -158,7 +135,7 @@ class _NormReluAttend(torch.autograd.Function):
             y = torch.cat((y * wide, y), dim=1)
         else:
             y[:, :half].mul_(wide)
-        for sample in _absent(present):
+        for sample in without_table(present):
             y[sample] = features[sample]
         if not of_batch:
             mean, deviation = running_mean, running_var  # type: ignore[assignment]  # only a batch's own go without
@@ -175,7 +152,7 @@ class _NormReluAttend(torch.autograd.Function):
             return _differentiable(ctx, above)
         features, kernel, weight, _, condition, present, kept, y, pooled, gate, mean, deviation = ctx.saved_tensors
         reduced = features if kernel is None else kept
-        absent = _absent(present)
+        absent = without_table(present)
         half = ctx.half
         halves = [(above[:, part], y[:, part]) for part in (slice(None, half), slice(half, None))]
         (attended, attended_y), (original, original_y) = halves
