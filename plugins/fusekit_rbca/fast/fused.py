@@ -181,8 +181,9 @@ class _NormReluAttend(torch.autograd.Function):
         of_kernel = None
         if kernel is not None and of_reduced is not None:
             of_reduced, of_kernel = product_gradients(of_reduced, features, kernel, ctx.needs_input_grad[:2])
-            for sample in absent if of_reduced is not None else ():
-                of_reduced[sample] += above[sample]
+            if of_reduced is not None:
+                for sample in absent:
+                    of_reduced[sample].add_(above[sample])  # += would copy the sum once more
         of_condition = (slope * pooled).to(condition.dtype) if ctx.needs_input_grad[4] else None
         return (of_reduced, of_kernel, *of_norm, of_condition, None, None, None)
 

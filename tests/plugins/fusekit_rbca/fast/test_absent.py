@@ -153,14 +153,17 @@ def test_inference_writes_features_back_and_leaves_its_input_alone(shared: bool)
         assert torch.equal(module.float()(given.float(), condition, present)[0], given[0].float())
 
 
-def test_compiled_and_exported_it_takes_any_presence() -> None:
-    module, given = attention(), inputs(3, 2)
-    compiled = torch.compile(copy.deepcopy(module), backend="eager", fullgraph=True)
-    program = torch.export.export(attention().eval(), (*given, torch.tensor([True, False, True]))).module()
-    for said in ([True, False, True], [False, False, True]):
-        present = torch.tensor(said)
-        torch.testing.assert_close(compiled(*given, present), module(*given, present))
-        torch.testing.assert_close(program(*given, present), where(attention().eval(), present)(*given))
+@pytest.mark.parametrize("differentiated", [True, False])
+def test_compiled_and_exported_it_takes_any_presence(differentiated: bool) -> None:
+    module, given = attention().eval(), inputs(3, 2)
+    first = torch.tensor([True, False, True])
+    with torch.set_grad_enabled(differentiated):
+        compiled = torch.compile(copy.deepcopy(module), backend="eager", fullgraph=True)
+        program = torch.export.export(module, (*given, first)).module()
+        for present in (first, ~first, torch.ones_like(first)):
+            expected = where(module, present)(*given)
+            torch.testing.assert_close(compiled(*given, present), expected)
+            torch.testing.assert_close(program(*given, present), expected)
 
 
 def test_no_map_more_is_kept() -> None:
