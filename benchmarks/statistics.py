@@ -1,7 +1,7 @@
 """How often tests and intervals are right, in thousands of simulated cohorts: ``docs/explanation/statistics.md``.
 
-Run from the repository's root: ``python -m benchmarks.statistics --target number``. Classes take an hour, the others a
-quarter of one each.
+Run from the repository's root: ``python -m benchmarks.statistics --target number``. Each takes a quarter
+to half an hour of a core.
 """
 
 from __future__ import annotations
@@ -37,6 +37,12 @@ SIZES = ((24, 1), (60, 5), (120, 5), (500, 5))
 #: Of the sign-flip test, in place of 9999: its level is the same, it finds hardly less, and takes a tenth of the time.
 FLIPS = 399
 
+#: Columns of the first table of each target.
+TESTS = (
+    *("subjects, folds", "measure", "called different", "any of 3 pairs", "found"),
+    *("found if its error were known", "limits hold it"),
+)
+
 #: What is alike in the first is apart in the second: by target, of each table.
 PLANTED: Mapping[str, Mapping[str, tuple[Simulation, Simulation]]] = {
     "number": {
@@ -64,7 +70,7 @@ def main() -> None:
     """Print the figures of the documentation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", choices=("classes", *PLANTED), default="classes")
-    parser.add_argument("--times", type=int, default=2000, help="cohorts of each figure (default: %(default)s)")
+    parser.add_argument("--times", type=int, default=2000, help="cohorts of alike arms (default: %(default)s)")
     asked = parser.parse_args()
     print(f"{asked.times} cohorts each; band of 5 %: {[n / asked.times for n in band(0.05, asked.times)]}")
     if asked.target == "classes":
@@ -73,15 +79,7 @@ def main() -> None:
     with patch.object(differences, "FLIPS", FLIPS):
         for title, (alike, apart) in PLANTED[asked.target].items():
             print(f"\n{asked.target} {title}: truth {apart.truth()}", flush=True)
-            head = (
-                "subjects, folds",
-                "measure",
-                "called different",
-                "any of 3 pairs",
-                "found",
-                "if its error were known",
-            )
-            show((*head, "limits hold it"))
+            show(TESTS)
             for size in SIZES:
                 tests(alike, apart, size, asked.times)
             show(("subjects, folds", *apart.metrics))
@@ -92,10 +90,10 @@ def main() -> None:
 def tests(alike: Simulation, apart: Simulation, size: tuple[int, int], times: int) -> None:
     """How often alike arms are called different; planted differences are found, and their limits hold the truth.
 
-    Of a quarter as many cohorts of 500 subjects; planted differences of half as many.
+    Of an eighth as many cohorts of 500 subjects; planted differences of half as many.
     """
     subjects, folds = size
-    times //= 4 if subjects > 120 else 1
+    times //= 8 if subjects > 120 else 1
     null = compared(replace(alike, subjects=subjects, folds=folds), times, 1)
     planted = compared(replace(apart, subjects=subjects, folds=folds), times // 2, 2)
     for name, of_null in null.items():
@@ -106,9 +104,9 @@ def tests(alike: Simulation, apart: Simulation, size: tuple[int, int], times: in
 
 
 def intervals(simulation: Simulation, size: tuple[int, int], times: int) -> None:
-    """How often limits hold the truth; of half as many cohorts, and an eighth as many of 500 subjects."""
+    """How often limits hold the truth; of a quarter as many cohorts, and a sixteenth as many of 500 subjects."""
     subjects, folds = size
-    times //= 8 if subjects > 120 else 2
+    times //= 16 if subjects > 120 else 4
     found = covered_scores(replace(simulation, subjects=subjects, folds=folds), times, 3)
     show((f"{subjects}, {folds}", *(share(of, times) for of in found.values())), "")
 

@@ -24,7 +24,7 @@ from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shar
 from fusekit.evaluation.survival.kaplan_meier import followed, log_parts, observed, survival
 
 #: Subjects that are followed beyond the last horizon, for limits of what looks at horizons: with fewer, limits held 40
-#: to 90 in 100 truths (docs/how-to/predict-a-time.md).
+#: to 90 in 100 truths.
 FOLLOWED = 5
 #: Share that is not censored by then, for limits of areas: some of the few cases count more than five times, else.
 #: With delayed entry the smallest share under observation at an event, of the largest.
