@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fusekit.evaluation.predictions import above_cuts
+from fusekit.evaluation.statistics import interval_between
 
 
 class Areas(NamedTuple):
@@ -161,9 +162,4 @@ def logit_interval(area: float, variance: float, confidence: float = 0.95) -> tu
 
     NaN, NaN for an undefined area or variance, and for areas of 0 and 1, which have no logit.
     """
-    from scipy.special import expit, logit, ndtri
-
-    if np.isnan(variance) or not 0 < area < 1:
-        return float("nan"), float("nan")
-    half = ndtri(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
-    return float(expit(logit(area) - half)), float(expit(logit(area) + half))
+    return interval_between(area, float(np.sqrt(variance)), (0, 1), confidence=confidence)

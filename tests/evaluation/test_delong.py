@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from fusekit.evaluation.arms.differences import area_difference
 from fusekit.evaluation.delong import areas, auc, auc_interval, delong, logit_interval, macro_areas, mean_areas
-from tests.evaluation.simulate import Cohort
+from tests.evaluation.simulations.classes import Cohort
 
 
 def literal(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,19 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, linregress, sem, ttest_1samp
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
+from statsmodels.tools import add_constant
 
-from fusekit.evaluation.statistics import holm, interval_text, subject_bootstrap, wilson
+from fusekit.evaluation.statistics import (
+    holm,
+    interval_between,
+    interval_text,
+    subject_bootstrap,
+    subject_jackknife,
+    wilson,
+)
 
 
 def test_wilson_gives_the_published_example() -> None:
@@ -130,3 +139,48 @@ def test_a_large_cohort_is_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
     assert in_parts != whole  # other draws
     assert in_parts == pytest.approx(whole, abs=0.01)
     assert peak < 400 * 2000  # bytes; all numbers of the subjects at once would be eight times that
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+    values = np.random.default_rng(3).normal(size=60)
+    error, freedom = subject_jackknife(lambda rows: float(values[rows].mean()), np.arange(60))
+    assert (error, freedom) == (pytest.approx(sem(values)), 59)
+    slices = np.repeat(np.arange(60), 4)
+    again, _ = subject_jackknife(lambda rows: float(values[slices][rows].mean()), slices)
+    assert again == pytest.approx(error)  # four equal slices of a subject are no more evidence than one
+    assert np.isnan(subject_jackknife(lambda rows: 0.0, np.zeros(5))[0])
+
+
+def test_the_jackknife_of_many_subjects_leaves_out_groups() -> None:
+    values, calls = np.random.default_rng(4).normal(size=1700), []
+
+    def mean(rows: np.ndarray) -> float:
+        calls.append(len(rows))
+        return float(values[rows].mean())
+
+    error, freedom = subject_jackknife(mean, np.arange(1700))
+    assert (len(calls), min(calls), max(calls), freedom) == (500, 1696, 1697, 499)
+    assert error == pytest.approx(sem(values), rel=0.1)  # 500 groups: an error of 3 %, thrice
+
+
+def test_the_jackknife_of_a_slope_is_the_sandwich() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=80)
+    y = x + rng.normal(size=80) * (1 + np.abs(x))
+    error, _ = subject_jackknife(lambda rows: float(linregress(x[rows], y[rows]).slope), np.arange(80))
+    sandwich = OLS(y, add_constant(x)).fit(cov_type="HC3").bse[1]  # MacKinnon and White 1985: the same but for the mean
+    assert error == pytest.approx(sandwich, rel=0.02)
+
+
+def test_limits_stay_between_the_ends_of_a_value() -> None:
+    values = np.random.default_rng(6).normal(2, 1, 25)
+    error = float(sem(values))
+    student = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval_between(values.mean(), error, (-np.inf, np.inf), 24) == pytest.approx((student.low, student.high))
+    fisher = np.tanh(np.arctanh(0.7) + np.array([-1, 1]) * 1.959964 * 0.1 / (1 - 0.7**2))
+    assert interval_between(0.7, 0.1, (-1, 1)) == pytest.approx(fisher)
+    factor = np.exp(1.959964 * 0.5 / 2)
+    assert interval_between(2, 0.5, (0, np.inf)) == pytest.approx((2 / factor, 2 * factor))
+    assert interval_between(-1, 0.5, (-np.inf, 1)) == pytest.approx((1 - 2 * factor, 1 - 2 / factor))  # R2: of 1 - R2
+    for value, spread in ((1.0, 0.1), (0.5, np.nan), (np.nan, 0.1)):
+        assert np.isnan(interval_between(value, spread, (0, 1))).all()

@@ -8,11 +8,11 @@ import numpy as np
 
 from fusekit.data import Number
 from fusekit.evaluation.folds import Folds
-from fusekit.evaluation.metrics.metric import Metric
+from fusekit.evaluation.metrics.metric import SmoothMetric
 
 
-class NumberMetric(Metric, ABC):
-    """A score of predicted numbers; subjects are drawn without regard to their values."""
+class NumberMetric(SmoothMetric, ABC):
+    """A score of predicted numbers."""
 
     targets = (Number.kind,)
     limits = (-np.inf, np.inf)

@@ -9,14 +9,14 @@ import numpy as np
 from fusekit.data import Ordered
 from fusekit.evaluation.delong import auc, cut_areas, logit_interval
 from fusekit.evaluation.folds import Folds
-from fusekit.evaluation.metrics.metric import Metric
+from fusekit.evaluation.metrics.metric import SmoothMetric
 from fusekit.evaluation.metrics.ranking import Area
 from fusekit.evaluation.predictions import above_cuts
 from fusekit.evaluation.statistics import wilson
 from fusekit.evaluation.thresholds import most_probable
 
 
-class RankMetric(Metric, ABC):
+class RankMetric(SmoothMetric, ABC):
     """A score of how many ranks the class called is away from the true one."""
 
     targets = (Ordered.kind,)
@@ -30,16 +30,12 @@ class RankMetric(Metric, ABC):
     def of_errors(self, labels: np.ndarray, share: float) -> float:
         """What it would be if this share of the rows were called one rank off, and the others rightly."""
 
-    def strata(self, labels: np.ndarray) -> np.ndarray:
-        """One for all: how frequent the classes are is part of what is sampled."""
-        return np.zeros(len(labels), dtype=int)
-
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
         """Each row counts alike; NaN without any."""
         return self.of_ranks(labels, most_probable(probabilities)) if len(labels) else float("nan")
 
     def interval(self, labels: np.ndarray, probabilities: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
-        """Bootstrap limits; where all calls are right, by so many errors of one rank as Wilson's limit allows."""
+        """A jackknife's limits; where all calls are right, by so many errors of one rank as Wilson's limit allows."""
         if (most_probable(probabilities) != labels).any():
             return super().interval(labels, probabilities, subjects)
         worst = self.of_errors(labels, wilson(0.0, len(np.unique(subjects)))[1])

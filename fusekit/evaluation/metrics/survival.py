@@ -24,7 +24,7 @@ from fusekit.evaluation.survival.concordance import Share, auc_at, harrell, shar
 from fusekit.evaluation.survival.kaplan_meier import followed, log_parts, observed, survival
 
 #: Subjects that are followed beyond the last horizon, for limits of what looks at horizons: with fewer, limits held 40
-#: to 90 in 100 truths (docs/how-to/predict-a-time.md).
+#: to 90 in 100 truths.
 FOLLOWED = 5
 #: Share that is not censored by then, for limits of areas: some of the few cases count more than five times, else.
 #: With delayed entry the smallest share under observation at an event, of the largest.
@@ -173,7 +173,7 @@ class ObservedOverPredicted(SurvivalMetric):
 
     title = "observed / predicted risk"
     definition = "1 - Kaplan-Meier survival at the last horizon / mean of 1 - predicted survival; above 1: too low"
-    empty = "NaN where nothing is predicted"
+    empty = "NaN where nothing is predicted; no limits where few are followed to the last horizon"
     limits = (0, np.inf)
     late_entry = True
 
@@ -188,7 +188,7 @@ class ObservedOverPredicted(SurvivalMetric):
 
         ratio, expected = self.value(labels, predicted), self._expected(labels, predicted)
         observed, n = ratio * float(expected.mean()), len(labels)
-        if not 0 < observed < 1:
+        if not 0 < observed < 1 or followed(labels, subjects, self.horizons[-1]) < FOLLOWED:
             return float("nan"), float("nan")
         rises = -(1 - observed) * log_parts(labels, self.horizons[-1])  # of the observed risk, by each row's weight
         if entries_of(labels) is None:

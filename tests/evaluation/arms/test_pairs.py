@@ -11,22 +11,21 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from fusekit.data import Ordered
 from fusekit.errors import DataError
-from fusekit.evaluation.arms.differences import area_difference, sign_flip
+from fusekit.evaluation.arms.differences import sign_flip
 from fusekit.evaluation.arms.pairs import compare_arms, sentence
-from fusekit.evaluation.delong import cut_areas
 from fusekit.evaluation.metrics.metric import Metric
 from fusekit.evaluation.metrics.ordered import AreaOfCuts, RankError
-from fusekit.evaluation.predictions import probabilities_of
 from fusekit.evaluation.rule import Rule
 from fusekit.evaluation.scores import score
 from fusekit.evaluation.statistics import holm
-from tests.evaluation.simulate import Cohort, find_pairs, tables
+from tests.evaluation.simulations.classes import Cohort
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_the_table_holds_what_its_parts_give(seeds: int) -> None:
-    drawn = Cohort(subjects=80, seeds=seeds, of_seed=0.5, effects=(1.2, 1.2, 2.4)).draw(np.random.default_rng(1))
-    expected, found = find_pairs(*drawn), compare_arms(tables(*drawn))
+    cohort = Cohort(subjects=80, seeds=seeds, of_seed=0.5, effects=(1.2, 1.2, 2.4))
+    drawn = cohort.draw(np.random.default_rng(1))
+    expected, found = cohort.find_pairs(drawn), compare_arms(cohort.tables(drawn))
     assert list(found.columns) == [
         *["first", "second", "measure", "difference", "low", "high"],
         *["p", "p_holm", "spread", "subjects", "sentence"],
@@ -41,12 +40,13 @@ def test_the_table_holds_what_its_parts_give(seeds: int) -> None:
     right = ((p > 0.5) == labels).mean(axis=2)  # (arms, seeds)
     spread = found["spread"].iloc[1]
     assert np.isnan(spread) if seeds == 1 else spread == pytest.approx(np.std(right[0] - right[1], ddof=1))
-    pd.testing.assert_frame_equal(found, compare_arms(tables(*drawn)))  # nothing is drawn anew
+    pd.testing.assert_frame_equal(found, compare_arms(cohort.tables(drawn)))  # nothing is drawn anew
 
 
 def test_thresholds_of_an_arm_change_its_calls_and_not_its_auc() -> None:
-    labels, folds, p = Cohort(subjects=60).draw(np.random.default_rng(2))
-    arms = tables(labels, folds, p)
+    cohort = Cohort(subjects=60)
+    labels, folds, p = drawn = cohort.draw(np.random.default_rng(2))
+    arms = cohort.tables(drawn)
     thresholds = {fold: {"slice": 0.5, "subject": 0.1 * (fold + 1)} for fold in range(5)}
     plain = compare_arms(arms).set_index("measure")["difference"]
     moved = compare_arms(arms, {"b": [Rule(thresholds=thresholds)]}).set_index("measure")["difference"]
@@ -59,7 +59,7 @@ def test_thresholds_of_an_arm_change_its_calls_and_not_its_auc() -> None:
 
 def test_seeds_with_other_test_subjects_are_joined_over_everyone() -> None:
     cohort, rng = Cohort(subjects=30, folds=1), np.random.default_rng(3)
-    one, two = (tables(*cohort.draw(rng)) for _ in range(2))
+    one, two = (cohort.tables(cohort.draw(rng)) for _ in range(2))
     for table in two.values():
         table[0]["subject"] = table[0]["scan"] = "t" + table[0]["subject"]
     found = compare_arms({arm: [one[arm][0], two[arm][0]] for arm in one}).set_index("measure")
@@ -123,23 +123,14 @@ def test_ordered_classes_are_compared_by_their_cuts_and_by_ranks_of_which_less_i
     assert list(compare_arms(arms)["measure"]) == ["macro-auc", "accuracy"]  # the same without an order
 
 
-def test_ordered_arms_with_nothing_between_them_are_called_different_as_often_as_chance_says() -> None:
-    """Two arms that see the same grade with errors of their own, by their cuts; 400 cohorts, within three errors."""
-    rng, called = np.random.default_rng(6), 0
-    for _ in range(400):
-        labels = rng.integers(0, 3, 60)
-        p = [probabilities_of(of_grades(labels + rng.normal(0, 1, 60), labels)) for _ in "ab"]
-        called += area_difference(cut_areas(labels, np.stack(p), np.arange(60) % 3), 0, 1, 20).p < 0.05
-    assert abs(called / 400 - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 400)
-
-
 def test_one_arm_of_ordered_classes_has_nothing_to_be_compared_with() -> None:
     labels = np.arange(9) % 3
     assert compare_arms({"a": [of_grades(labels.astype(float), labels)]}, kind=Ordered.kind).empty
 
 
 def test_arms_that_do_not_match_are_refused_by_name() -> None:
-    arms = tables(*Cohort(subjects=40).draw(np.random.default_rng(5)))
+    cohort = Cohort(subjects=40)
+    arms = cohort.tables(cohort.draw(np.random.default_rng(5)))
     table = arms["b"][0]
     with pytest.raises(DataError, match=r"a and b did not test the same subjects .* s0003, s0007 are in one of them"):
         compare_arms({**arms, "b": [table[~table["subject"].isin(["s0003", "s0007"])]]})
@@ -151,7 +142,8 @@ def test_arms_that_do_not_match_are_refused_by_name() -> None:
 
 
 def test_one_arm_has_no_pair() -> None:
-    arms = tables(*Cohort(subjects=40, effects=(1.0,)).draw(np.random.default_rng(6)))
+    cohort = Cohort(subjects=40, effects=(1.0,))
+    arms = cohort.tables(cohort.draw(np.random.default_rng(6)))
     assert compare_arms(arms).empty
     assert "sentence" in compare_arms(arms)
 

@@ -13,7 +13,7 @@ from fusekit.evaluation.arms.subgroups import grouped, subgroup_scores
 from fusekit.evaluation.metrics.classes import Accuracy
 from fusekit.evaluation.metrics.ranking import AreaUnderCurve
 from fusekit.evaluation.rule import Rule
-from tests.evaluation.simulate import Cohort, tables
+from tests.evaluation.simulations.classes import Cohort
 
 METRICS = {"auc": AreaUnderCurve(), "accuracy": Accuracy()}
 
@@ -23,7 +23,8 @@ def cohort_of(predictions: pd.DataFrame, **variables: Any) -> pd.DataFrame:
 
 
 def predicted(subjects: int = 80) -> pd.DataFrame:
-    return tables(*Cohort(subjects=subjects, folds=2).draw(np.random.default_rng(1)))["a"][0]
+    cohort = Cohort(subjects=subjects, folds=2)
+    return cohort.tables(cohort.draw(np.random.default_rng(1)))["a"][0]
 
 
 def test_a_groups_scores_are_those_of_its_subjects_alone() -> None:

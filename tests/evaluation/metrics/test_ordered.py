@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from fusekit.evaluation import Metric, score
@@ -73,21 +72,6 @@ def test_the_area_varies_as_a_bootstrap_says() -> None:
     resampled = [metric.value(labels[rows], p[rows]) for rows in draw.integers(0, 240, (400, 240))]
     error = np.sqrt(cut_areas(labels, p[None]).covariance[0, 0])
     assert error == pytest.approx(np.std(resampled), rel=0.11)  # 400 resamples: an error of 3.5 %, thrice
-
-
-def test_the_limits_of_the_area_hold_the_truth() -> None:
-    """Latent grades with normal errors: the truth of each cut is a mean over the classes on its sides."""
-    effect, classes, cohorts = 0.8, 3, 200
-    apart = {step: float(norm.cdf(step * effect / np.sqrt(2))) for step in (1, 2)}
-    truth = np.mean([(apart[1] + apart[2]) / 2] * 2)  # 0 against 1 and 2; 0 and 1 against 2; classes are as frequent
-    held = []
-    for seed in range(cohorts):
-        labels = np.arange(90) % classes
-        seen = effect * labels + np.random.default_rng(seed).normal(size=90)
-        p = np.exp(-0.5 * (seen[:, None] - effect * np.arange(classes)) ** 2)
-        low, high = AreaOfCuts().interval(labels, p / p.sum(axis=1, keepdims=True), NAMES[:90])
-        held.append(low <= truth <= high)
-    assert 0.90 <= np.mean(held) <= 0.99  # 95 % in 200: 1.5 % of error
 
 
 def test_a_fold_that_lacks_an_end_has_no_area_and_one_without_the_middle_has() -> None:
