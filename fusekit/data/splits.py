@@ -68,6 +68,21 @@ def set_aside(strata: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     return kept
 
 
+def beginning(strata: pd.Series, percent: int, seed: int | tuple[int, ...]) -> pd.Index:
+    """Choose so many of 100 subjects, rounded up, with equal shares of each class; return them sorted.
+
+    They are the first of one order, which depends on who the subjects are and on the seed: who is among 25 of 100 is
+    among 50 of 100, too. A class has at most one more or less than its share.
+    """
+    draw, strata = np.random.default_rng(seed), strata.sort_index()
+    shuffled = strata.iloc[draw.permutation(len(strata))]
+    by = shuffled.groupby(shuffled)
+    places = (by.cumcount() + 0.5) / by.transform("size")  # a class fills the order evenly
+    chosen = places.sort_values(kind="stable").index[: -(-len(strata) * percent // 100)]
+    kept: pd.Index = pd.Index(sorted(chosen), name=strata.index.name)
+    return kept
+
+
 def refuse_leakage(train: Iterable[str], test: Iterable[str]) -> None:
     """Refuse a split that has one subject on both sides."""
     shared = sorted(set(train) & set(test))
