@@ -9,6 +9,8 @@ from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 
 #: Where the subjects are not cut into folds to be tested in turn, one in so many is held out.
 ONE_IN = 5
+#: Percent of its training subjects that a fold has, unless it is a point of a learning curve.
+WHOLE = 100
 
 
 def assign_folds(strata: pd.Series, folds: int, seed: int) -> pd.Series:

@@ -139,6 +139,16 @@ class Run:
         return self.table("ablations.csv")
 
     @cached_property
+    def learning_curve(self) -> pd.DataFrame | None:
+        """One row per percent of the training subjects, fold (``all`` of them first) and metric; or None."""
+        return self.table(CURVE)
+
+    @cached_property
+    def learning_curve_subjects(self) -> pd.DataFrame | None:
+        """One row per percent below 100 and tested subject: percent, subject, fold, label, p_0, p_1, ...; or None."""
+        return self.table(CURVE_SUBJECTS)
+
+    @cached_property
     def bundle(self) -> Bundle:
         """The shipped model."""
         return load(self._file("bundle"))

@@ -25,12 +25,14 @@ _TABLES = {
     "predictions": (["row", "slice", "fold", *_OF_SCAN], ["scan", "slice"]),
     "validation": (["row", "slice", "fold", *_OF_SCAN], ["fold", "scan", "slice"]),
     "ablations": (["fold", "condition", "subject", "label"], ["fold", "condition", "subject"]),
+    "learning_curve_subjects": (["percent", "fold", "subject", "label"], ["percent", "subject"]),
 }
 #: Table -> where all its rows come from, as these columns show; validation subjects are tested in another fold.
 _WITHIN = (
     ("predictions", "cohort", [*_OF_SCAN, "fold"]),
     ("validation", "cohort", _OF_SCAN),
     ("ablations", "predictions", ["subject", "label", "fold"]),
+    ("learning_curve_subjects", "predictions", ["subject", "label", "fold"]),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Unpack
 import pandas as pd
 
 from fusekit.data import Finding
+from fusekit.data.splits import WHOLE
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError, attempt
@@ -23,7 +24,7 @@ from fusekit.experiment.evidence import gather_evidence, write_report
 from fusekit.experiment.run.finish import finish
 from fusekit.experiment.run.working_folder import begin, identity_of, record_of, refuse_other_data, take_over
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, listed, named
-from fusekit.experiment.setup.gathered import WHOLE, Gathered, gather, report
+from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.part import Part, parts_of, refuse_small
 from fusekit.experiment.setup.plan import Plan

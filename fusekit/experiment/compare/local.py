@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import torch
 
+from fusekit.data.splits import WHOLE
 from fusekit.data.store.cache import alone
 from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
 from fusekit.experiment.run.fold import RECORD, train_fold, words_of_test
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
-from fusekit.experiment.setup.gathered import WHOLE, Gathered, gather_again
+from fusekit.experiment.setup.gathered import Gathered, gather_again
 from fusekit.experiment.setup.part import Part
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings

@@ -11,6 +11,7 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Finding
+from fusekit.data.splits import WHOLE
 from fusekit.disk import read_json, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table, score
@@ -21,7 +22,7 @@ from fusekit.experiment.run.fit.explained import EXPLANATIONS
 from fusekit.experiment.run.fit.network import fit_network
 from fusekit.experiment.run.fit.stacked import fit_stacked
 from fusekit.experiment.run.working_folder import CHECKPOINTS
-from fusekit.experiment.setup.gathered import WHOLE, Gathered
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.trackers import Followers
 from fusekit.progress import Progress

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusekit.data.splits import WHOLE
 from fusekit.data.target.follow_up import labels_of
 from fusekit.disk import read_json, read_written, write_table
 from fusekit.evaluation import Rule
 from fusekit.evaluation.predictions import are_probabilities, outputs_of, predicted_columns
 from fusekit.evaluation.scores import value_and_interval
 from fusekit.experiment.run.fold import PREDICTIONS, RECORD
-from fusekit.experiment.setup.gathered import WHOLE, Gathered
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.part import Part
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report.records import FoldRecord

@@ -13,7 +13,7 @@ import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Target, Task, build_store
-from fusekit.data.splits import assign_folds, beginning, refuse_leakage, set_aside
+from fusekit.data.splits import WHOLE, assign_folds, beginning, refuse_leakage, set_aside
 from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
 from fusekit.data.store.scan_rows import ScanRows
@@ -23,9 +23,6 @@ from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.cohort import read_cohort
 from fusekit.experiment.setup.settings import Settings
 from fusekit.progress import Progress, Quiet
-
-#: Percent of the training subjects that a fold has, unless it is a point of a learning curve.
-WHOLE = 100
 
 
 @dataclass(frozen=True)

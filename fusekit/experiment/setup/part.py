@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusekit.data.splits import WHOLE
 from fusekit.errors import DataError
-from fusekit.experiment.setup.gathered import WHOLE, Gathered
+from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.settings import Settings
 
 #: Percent of a fold's training subjects; all of them are the run itself.
