@@ -20,7 +20,7 @@ from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
 from fusekit.report.evidence import AS_PREDICTED, Arm, Evidence
-from fusekit.report.formatting import listed
+from fusekit.report.formatting import listed, records
 from fusekit.report.run import COVERAGE, Run
 
 #: State of probabilities that a temperature was applied to.
@@ -177,9 +177,10 @@ def _learning_curve(arm: Arm) -> pd.DataFrame | None:
 def _curve_in_words(table: pd.DataFrame, evidence: Evidence) -> str:
     """What the last doubling gave each arm, and how long networks were trained."""
     said = []
-    for arm, own in table.set_index("percent").groupby("arm", sort=False):
-        half, whole = own.loc[WHOLE // 2], own.loc[WHOLE]
-        said.append(sentence(str(arm), half.to_dict(), round(half["training"]), round(whole["training"])))
+    for arm, own in table.groupby("arm", sort=False):
+        points = {row["percent"]: row for row in records(own)}
+        half, whole = points[WHOLE // 2], points[WHOLE]
+        said.append(sentence(str(arm), half, round(half["training"]), round(whole["training"])))
     said.append("What more subjects would give is not measured.")
     epochs = [one.runs[0].manifest["config"].get("epochs") for one in evidence.arms if one.kind == "fusion"]
     if epochs:

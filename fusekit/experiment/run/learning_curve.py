@@ -34,7 +34,8 @@ def write_learning_curve(
     """
     schema = {**plan.task.target.schema, **SCHEMAS[PREDICTIONS]}
     percents = sorted({part.percent for part in points})
-    rows, subjects = [], []
+    rows: list[tuple[Any, ...]] = []
+    subjects = []
     for percent in percents:
         paths = [path for part, path in points.items() if part.percent == percent]
         slices = pd.concat([read_written(path / PREDICTIONS, schema) for path in paths], ignore_index=True)
@@ -64,6 +65,7 @@ def _scores(
         found = value_and_interval(metric, shown)
         yield percent, "all", float(np.mean(list(counts.values()))), name, *found, len(shown)
         reading = metric.reading(predicted_columns(shown))
-        for fold, own in shown.groupby("fold"):
+        for fold, count in counts.items():
+            own = shown[shown["fold"] == fold]
             value = reading.value(labels_of(own), outputs_of(own))
-            yield percent, str(fold), float(counts[int(str(fold))]), name, value, None, None, len(own)
+            yield percent, str(fold), float(count), name, value, None, None, len(own)

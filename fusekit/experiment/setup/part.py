@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from fusekit.data.splits import WHOLE
@@ -53,10 +54,10 @@ def refuse_small(config: Settings, gathered: Gathered) -> None:
     for fold in config.tested:
         sides = gathered.sides(fold, config.validation, config.seed, PERCENT[0])
         for what, rows, least in (("training", sides.train, FEWEST), ("validation", sides.validation, int(chooses))):
-            counts = groups.loc[rows["subject"].unique()].value_counts().reindex(range(len(names)), fill_value=0)
+            counts = np.bincount(groups.loc[rows["subject"].unique()], minlength=len(names))
             if counts.min() < least:
                 raise DataError(
                     f"--learning-curve: {PERCENT[0]} % of the {what} subjects of fold {fold + 1} hold {counts.min()} "
-                    f"of {names[counts.idxmin()]!r}, and {least} are needed. Leave --learning-curve out, or add "
+                    f"of {names[counts.argmin()]!r}, and {least} are needed. Leave --learning-curve out, or add "
                     "subjects."
                 )

@@ -36,7 +36,7 @@ def learning_curve(evidence: Evidence) -> Iterator[Picture]:
 
     first = of_arm.get_group(next(iter(lines)))
     counts = listed(f"{count:,.0f}" for count in first["training"])
-    points = {arm: records(own) for arm, own in of_arm}
+    points = {str(arm): records(own) for arm, own in of_arm}
     said = "; ".join(
         f"{arm} " + ", ".join(f"{row['training']:,.0f}: {with_interval(*limits_of(row))}" for row in own)
         for arm, own in points.items()
