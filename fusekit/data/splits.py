@@ -9,8 +9,8 @@ from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 
 #: Where the subjects are not cut into folds to be tested in turn, one in so many is held out.
 ONE_IN = 5
-#: Percent of its training subjects that a fold has, unless it is a point of a learning curve.
-WHOLE = 100
+#: Percent of its training subjects that a fold has, and that it has as a point of a learning curve.
+WHOLE, POINTS = 100, (25, 50, 75)
 
 
 def assign_folds(strata: pd.Series, folds: int, seed: int) -> pd.Series:

@@ -233,7 +233,7 @@ def test_every_kind_of_target_has_a_curve(write: Any, baseline: str, measure: st
     evidence = gather_evidence([run])
     assert set(evidence.learning_curve["measure"]) == {measure}
     assert evidence.learning_curve["value"].notna().all()
-    assert evidence.learning_curve["gain"].notna().sum() == 3
+    assert evidence.learning_curve["change"].notna().sum() == 3
     assert (tmp_path / "run" / "figures" / "learning-curve.svg").exists()
 
 

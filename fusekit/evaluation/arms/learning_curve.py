@@ -22,8 +22,8 @@ def learning_curve(tables: Mapping[int, Sequence[pd.DataFrame]], kind: str) -> p
 
     Returns:
         One row per percent, ascending: percent, measure, value, low, high (95 % limits over subjects; of several seeds
-        means), seeds, gain (the last point's value minus this one's, paired over subjects), gain_low, gain_high (NaN of
-        the last), subjects.
+        means), seeds, change (the last point's value minus this one's, paired over subjects; NaN of the last),
+        change_low, change_high, subjects.
 
     Raises:
         DataError: points have other subjects or labels.
@@ -38,10 +38,10 @@ def learning_curve(tables: Mapping[int, Sequence[pd.DataFrame]], kind: str) -> p
     rows = []
     for percent in percents:
         scored = np.array([value_and_interval(metric, table) for table in tables[percent]])
-        gain = own.loc[str(percent), ["difference", "low", "high"]] if percent != percents[-1] else [np.nan] * 3
+        change = own.loc[str(percent), ["difference", "low", "high"]] if percent != percents[-1] else [np.nan] * 3
         subjects = len({subject for table in tables[percent] for subject in table["subject"]})
-        rows.append((percent, measure, *scored.mean(axis=0), len(scored), *gain, subjects))
-    columns = ["percent", "measure", "value", "low", "high", "seeds", "gain", "gain_low", "gain_high", "subjects"]
+        rows.append((percent, measure, *scored.mean(axis=0), len(scored), *change, subjects))
+    columns = ["percent", "measure", "value", "low", "high", "seeds", "change", "change_low", "change_high", "subjects"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -49,10 +49,10 @@ def sentence(arm: str, row: Mapping[Any, Any], training: int, whole: int) -> str
     """Say what a row of ``learning_curve`` shows of an arm with so many training subjects and all, and no more."""
     title = MEASURES[row["measure"]].title
     lead = f"From {training:,} to {whole:,} training subjects the {title} of {arm}"
-    gain, low, high = (float(row[name]) for name in ("gain", "gain_low", "gain_high"))
-    if np.isnan([gain, low, high]).any():
+    change, low, high = (float(row[name]) for name in ("change", "change_low", "change_high"))
+    if np.isnan([change, low, high]).any():
         return f"{lead} cannot be compared: there are too few tested subjects."
-    change = f"{'rose' if gain > 0 else 'fell'} by {abs(gain):.3f}" if round(gain, 3) else "did not change"
+    said = f"{'rose' if change > 0 else 'fell'} by {abs(change):.3f}" if round(change, 3) else "did not change"
     unsure = ", which includes no change" if low <= 0 <= high else ""
     limits = f"{low:+.3f} to {high:+.3f}".replace("-", "\N{MINUS SIGN}")
-    return f"{lead} {change} (95 % CI {limits}, paired over {row['subjects']:,} tested subjects{unsure})."
+    return f"{lead} {said} (95 % CI {limits}, paired over {row['subjects']:,} tested subjects{unsure})."

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.data.splits import WHOLE
+from fusekit.data.splits import POINTS, WHOLE
 from fusekit.errors import DataError
 from fusekit.experiment.setup.gathered import Gathered
 from fusekit.experiment.setup.settings import Settings
 
-#: Percent of a fold's training subjects; all of them are the run itself.
-PERCENT = (25, 50, 75)
 #: Training subjects of each class, or other group, that whatever is fitted can do with.
 FEWEST = 2
 
@@ -38,7 +36,7 @@ class Part(NamedTuple):
 
 def parts_of(config: Settings) -> list[Part]:
     """Every training that tests a fold: the whole folds first, then those of the learning curve, if it is asked for."""
-    percents = (WHOLE, *PERCENT) if config.learning_curve else (WHOLE,)
+    percents = (WHOLE, *POINTS) if config.learning_curve else (WHOLE,)
     return [Part(fold, percent) for percent in percents for fold in config.tested]
 
 
@@ -52,12 +50,12 @@ def refuse_small(config: Settings, gathered: Gathered) -> None:
     # Where something is chosen by them, subjects set aside of every class are needed; temperatures do without.
     chooses = config.select != "none" or config.threshold != "argmax" or bool(config.search)
     for fold in config.tested:
-        sides = gathered.sides(fold, config.validation, config.seed, PERCENT[0])
+        sides = gathered.sides(fold, config.validation, config.seed, POINTS[0])
         for what, rows, least in (("training", sides.train, FEWEST), ("validation", sides.validation, int(chooses))):
             counts = np.bincount(groups.loc[rows["subject"].unique()], minlength=len(names))
             if counts.min() < least:
                 raise DataError(
-                    f"--learning-curve: {PERCENT[0]} % of the {what} subjects of fold {fold + 1} hold {counts.min()} "
+                    f"--learning-curve: {POINTS[0]} % of the {what} subjects of fold {fold + 1} hold {counts.min()} "
                     f"of {names[counts.argmin()]!r}, and {least} are needed. Leave --learning-curve out, or add "
                     "subjects."
                 )

@@ -20,7 +20,7 @@ def curve_grids(evidence: Evidence) -> list[Grid]:
     for arm, own in table.groupby("arm", sort=False):
         points = records(own.sort_values("percent"))
         half = next(row for row in points if row["percent"] == 50)
-        gain = valued(half["gain"], half["gain_low"], half["gain_high"], 3)
-        rows.append([Cell(str(arm)), *(valued(*limits_of(row)) for row in points), gain])
+        change = valued(half["change"], half["change_low"], half["change_high"], 3)
+        rows.append([Cell(str(arm)), *(valued(*limits_of(row)) for row in points), change])
     caption = f"{title} by training subjects, with 95 % intervals over tested subjects"
     return [Grid(caption, ["arm", *columns, "100 % minus 50 %"], rows)]

@@ -34,14 +34,14 @@ def test_points_of_classes_are_areas_within_folds_and_gains_are_paired() -> None
     assert set(found["measure"]) == {"auc"}
     assert found["value"].to_dict() == pytest.approx({percent: area(table) for percent, table in tables.items()})
     assert ((found["low"] < found["value"]) & (found["value"] < found["high"])).all()
-    assert found.loc[50, "gain"] == pytest.approx(area(tables[100]) - area(tables[50]))
-    assert np.isnan(found.loc[100, "gain"])
+    assert found.loc[50, "change"] == pytest.approx(area(tables[100]) - area(tables[50]))
+    assert np.isnan(found.loc[100, "change"])
     draw, differences = np.random.default_rng(0), []
     for _ in range(600):
         strata = tables[50].groupby(["fold", "label"]).indices.values()
         rows = np.concatenate([draw.choice(own, len(own)) for own in strata])
         differences.append(area(tables[100].iloc[rows]) - area(tables[50].iloc[rows]))
-    limits = found.loc[50, ["gain_low", "gain_high"]].astype(float)
+    limits = found.loc[50, ["change_low", "change_high"]].astype(float)
     assert limits.to_numpy() == pytest.approx(np.quantile(differences, [0.025, 0.975]), abs=0.03)
 
 
@@ -56,7 +56,7 @@ def test_gains_of_numbers_are_those_of_their_errors() -> None:
     assert found["value"].to_dict() == pytest.approx({p: own.mean() for p, own in errors.items()})
     for p in (25, 50, 75):
         student = ttest_rel(errors[100], errors[p]).confidence_interval()
-        assert found.loc[p, ["gain_low", "gain_high"]].tolist() == pytest.approx([student.low, student.high])
+        assert found.loc[p, ["change_low", "change_high"]].tolist() == pytest.approx([student.low, student.high])
 
 
 def test_several_seeds_are_averaged_and_other_subjects_refused() -> None:
@@ -64,7 +64,7 @@ def test_several_seeds_are_averaged_and_other_subjects_refused() -> None:
     found = learning_curve(seeds, "classes").set_index("percent")
     assert (found["seeds"] == 2).all()
     assert found.loc[25, "value"] == pytest.approx(np.mean([area(table) for table in seeds[25]]))
-    assert found.loc[25, "gain"] == pytest.approx(found.loc[100, "value"] - found.loc[25, "value"])
+    assert found.loc[25, "change"] == pytest.approx(found.loc[100, "value"] - found.loc[25, "value"])
     with pytest.raises(DataError, match="did not test the same subjects"):
         learning_curve({**seeds, 25: [table[1:] for table in seeds[25]]}, "classes")
 
@@ -74,23 +74,23 @@ def test_several_seeds_are_averaged_and_other_subjects_refused() -> None:
     [
         ({}, "AUC of rbca rose by 0.030 (95 % CI +0.010 to +0.050, paired over 471 tested subjects)."),
         (
-            {"gain": -0.03, "gain_low": -0.07, "gain_high": 0.01},
+            {"change": -0.03, "change_low": -0.07, "change_high": 0.01},
             "AUC of rbca fell by 0.030 (95 % CI \N{MINUS SIGN}0.070 to +0.010, paired over 471 tested subjects, which "
             "includes no change).",
         ),
         (
-            {"measure": "mae", "gain": -1.5, "gain_low": -2, "gain_high": -1},
+            {"measure": "mae", "change": -1.5, "change_low": -2, "change_high": -1},
             "MAE of rbca fell by 1.500 (95 % CI \N{MINUS SIGN}2.000 to \N{MINUS SIGN}1.000, paired over 471 tested "
             "subjects).",
         ),
         (
-            {"gain": 0.0, "gain_low": -0.01, "gain_high": 0.01},
+            {"change": 0.0, "change_low": -0.01, "change_high": 0.01},
             "AUC of rbca did not change (95 % CI \N{MINUS SIGN}0.010 to +0.010, paired over 471 tested subjects, which "
             "includes no change).",
         ),
-        ({"gain_low": float("nan")}, "AUC of rbca cannot be compared: there are too few tested subjects."),
+        ({"change_low": float("nan")}, "AUC of rbca cannot be compared: there are too few tested subjects."),
     ],
 )
 def test_a_sentence_says_what_was_measured_and_no_more(changes: dict[str, Any], said: str) -> None:
-    row = {"measure": "auc", "gain": 0.03, "gain_low": 0.01, "gain_high": 0.05, "subjects": 471, **changes}
+    row = {"measure": "auc", "change": 0.03, "change_low": 0.01, "change_high": 0.05, "subjects": 471, **changes}
     assert sentence("rbca", row, 189, 1376) == f"From 189 to 1,376 training subjects the {said}"

@@ -24,7 +24,7 @@ def given(drawn: str, arms: str = "abc", measure: str = "auc", **rest: Any) -> E
         for arm in drawn
         for percent in (25, 50, 75, 100)
     ]
-    columns = ["arm", "percent", "measure", "value", "low", "high", "seeds", "gain", "gain_low", "gain_high"]
+    columns = ["arm", "percent", "measure", "value", "low", "high", "seeds", "change", "change_low", "change_high"]
     table = pd.DataFrame(rows, columns=[*columns, "subjects", "training"])
     return evidence_of(dict.fromkeys(arms, run_of()), learning_curve=table, **rest)
 
