@@ -70,6 +70,7 @@ COMMANDS = (
             "adni-ad --fusion table-first,image-only,concat --baseline gbdt",
             "study.toml --fusion rbca,rbca-light --seeds 3 --jobs 2",
             "adni-ad --fusion rbca,film -o film:training.ema=0.999",
+            "study.toml --fusion concat,rbca --learning-curve",
         ),
         PresetsShown,
     ),

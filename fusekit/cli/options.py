@@ -114,6 +114,8 @@ def _option(name: str, words: Mapping[str, tuple[str, str]]) -> Any:
     if type(None) in get_args(kind):
         kind = get_args(kind)[0]
     metavar = about.metavar or ("|".join(get_args(kind)) if get_origin(kind) is Literal else "")
+    if kind is bool:
+        return Annotated[bool, typer.Option(*names, help=text, rich_help_panel=about.group.capitalize())]
     metavar = metavar or {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(kind, "PATH")
     declared = typer.Option(
         *names, help=text, metavar=metavar, rich_help_panel=about.group.capitalize(), show_default=default or False

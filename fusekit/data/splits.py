@@ -9,6 +9,8 @@ from fusekit.errors import DataError, LeakageError, OptionError, first_ten
 
 #: Where the subjects are not cut into folds to be tested in turn, one in so many is held out.
 ONE_IN = 5
+#: Percent of its training subjects that a fold has, and that it has as a point of a learning curve.
+WHOLE, POINTS = 100, (25, 50, 75)
 
 
 def assign_folds(strata: pd.Series, folds: int, seed: int) -> pd.Series:
@@ -65,6 +67,21 @@ def set_aside(strata: pd.Series, share: float, seed: int | tuple[int, ...]) -> p
     names, by = strata.index.to_numpy(), strata.to_numpy()
     aside = train_test_split(names, test_size=wanted, stratify=by, random_state=state)[1]
     kept: pd.Index = pd.Index(sorted(aside), name=strata.index.name)
+    return kept
+
+
+def beginning(strata: pd.Series, percent: int, seed: int | tuple[int, ...]) -> pd.Index:
+    """Choose so many of 100 subjects, rounded up, with equal shares of each class; return them sorted.
+
+    They are the first of one order, which depends on who the subjects are and on the seed: who is among 25 of 100 is
+    among 50 of 100, too. A class has at most one more or less than its share.
+    """
+    draw, strata = np.random.default_rng(seed), strata.sort_index()
+    shuffled = strata.iloc[draw.permutation(len(strata))]
+    by = shuffled.groupby(shuffled)
+    places = (by.cumcount() + 0.5) / by.transform("size")  # a class fills the order evenly
+    chosen = places.sort_values(kind="stable").index[: -(-len(strata) * percent // 100)]
+    kept: pd.Index = pd.Index(sorted(chosen), name=strata.index.name)
     return kept
 
 

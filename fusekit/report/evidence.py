@@ -69,6 +69,8 @@ class Evidence:
 
     #: arm, and the rows of ``coverage_table``; of the first seed.
     coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: arm, the rows of ``evaluation.arms.learning_curve``, training (subjects, mean over folds and seeds).
+    learning_curve: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     remarks: Mapping[str, str] = field(default_factory=dict)  # section -> sentence on why something is not shown
     fingerprint: str = ""  # of the runs and the code; empty if not known

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from fusekit.disk import read_json, regular, write_bytes
 from fusekit.errors import DataError, first_ten
 from fusekit.report.records import LATE, Compared, Manifest
+from fusekit.report.run import CURVE, CURVE_SUBJECTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ PAGE = "report.html"
 
 #: What a report reads of a run folder.
 _TABLES = ("predictions", "validation", "history", "ablations", "cohort", "coverage", "table_one")
-_READ = ("manifest.json", "metrics.json", *(f"{name}.csv" for name in _TABLES))
+_READ = ("manifest.json", "metrics.json", *(f"{name}.csv" for name in _TABLES), CURVE, CURVE_SUBJECTS)
 _LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 
 

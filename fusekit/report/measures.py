@@ -9,15 +9,18 @@ from typing import Any
 import pandas as pd
 
 from fusekit.data import Classes, Number, Ordered, TimeToEvent
+from fusekit.data.splits import WHOLE
 from fusekit.errors import DataError, attempt
 from fusekit.evaluation import probabilities_of
 from fusekit.evaluation.arms.contribution import contribution, missingness, shapley
+from fusekit.evaluation.arms.learning_curve import learning_curve, sentence
 from fusekit.evaluation.arms.pairs import compare_arms
 from fusekit.evaluation.arms.subgroups import subgroup_scores
 from fusekit.evaluation.calibration.decision import net_benefit
 from fusekit.evaluation.calibration.reliability import brier, expected_calibration_error, recalibration, reliability
 from fusekit.extension import catalog
 from fusekit.report.evidence import AS_PREDICTED, Arm, Evidence
+from fusekit.report.formatting import listed, records
 from fusekit.report.run import COVERAGE, Run
 
 #: State of probabilities that a temperature was applied to.
@@ -26,15 +29,13 @@ TEMPERED = "after temperature"
 #: Metrics of groups, of those that the task has: few, as groups are small, and with limits that need no bootstrap.
 OF_GROUPS = ("auc", "cuts-auc", "accuracy", "mae", "uno-c")
 
+_OF_ALL = frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "learning_curve"})
 #: Kind of target -> the tables of evidence that it has.
 MEASURED: Mapping[str, frozenset[str]] = {
-    Classes.kind: frozenset(
-        ["pairs", "calibration", "reliability", "net_benefit", "contribution", "shapley", "missingness", "subgroups"]
-    )
-    | {"coverage"},
-    Ordered.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
-    Number.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups", "coverage"}),
-    TimeToEvent.kind: frozenset({"pairs", "contribution", "shapley", "missingness", "subgroups"}),
+    Classes.kind: _OF_ALL | {"calibration", "reliability", "net_benefit", "coverage"},
+    Ordered.kind: _OF_ALL | {"coverage"},
+    Number.kind: _OF_ALL | {"coverage"},
+    TimeToEvent.kind: _OF_ALL,
 }
 
 
@@ -87,6 +88,9 @@ def measured(evidence: Evidence) -> Evidence:
         )
     fill_of_each("subgroups", "subgroups", lambda arm: _subgroups(arm.runs[0], evidence))
     fill_of_each("coverage", "coverage", lambda arm: arm.runs[0].table(COVERAGE))
+    fill_of_each("learning_curve", "learning_curve", _learning_curve)
+    if len(tables["learning_curve"]):
+        remarks["learning_curve"] = _curve_in_words(tables["learning_curve"], evidence)
     return replace(evidence, **tables, remarks=remarks)
 
 
@@ -153,6 +157,39 @@ def _net_benefit(states: dict[str, pd.DataFrame]) -> pd.DataFrame:
     table = states[AS_PREDICTED]
     found = net_benefit(table["label"].to_numpy(), probabilities_of(table)[:, 1])
     return found.rename(columns={"model": "net_benefit", "all": "treat_all", "none": "treat_none"})
+
+
+def _learning_curve(arm: Arm) -> pd.DataFrame | None:
+    """An arm's learning curve, over the seeds that have one."""
+    runs = [run for run in arm.runs if run.learning_curve is not None]
+    if not runs:
+        return None
+    scores = pd.concat([run.learning_curve for run in runs])
+    training = scores[scores["fold"] == "all"].groupby("percent")["training"].mean()
+    tables: dict[int, list[pd.DataFrame]] = {WHOLE: [run.subjects for run in runs]}
+    for points in (run.learning_curve_subjects for run in runs):
+        for percent, own in points.groupby("percent") if points is not None else ():
+            tables.setdefault(int(str(percent)), []).append(own)
+    found = learning_curve(tables, runs[0].target.kind)
+    return found.assign(training=found["percent"].map(training))
+
+
+def _curve_in_words(table: pd.DataFrame, evidence: Evidence) -> str:
+    """What the last doubling gave each arm, and how long networks were trained."""
+    said = []
+    for arm, own in table.groupby("arm", sort=False):
+        points = {row["percent"]: row for row in records(own)}
+        half, whole = points[WHOLE // 2], points[WHOLE]
+        said.append(sentence(str(arm), half, round(half["training"]), round(whole["training"])))
+    said.append("What more subjects would give is not measured.")
+    epochs = [one.runs[0].manifest["config"].get("epochs") for one in evidence.arms if one.kind == "fusion"]
+    if epochs:
+        alike = "in about as many steps at each point (10 to 100 epochs)."
+        fewer = f"for {epochs[0]} epochs at each point: in fewer steps with fewer subjects."
+        said.append(f"Networks were trained {fewer if epochs[0] else alike}")
+    if without := [name for name in evidence.names if name not in set(table["arm"])]:
+        said.append(f"There is no curve of {listed(without)}.")
+    return " ".join(said)
 
 
 def _subgroups(run: Run, evidence: Evidence) -> pd.DataFrame | None:

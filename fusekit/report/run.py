@@ -25,6 +25,8 @@ from fusekit.report.records import Manifest, Metrics
 
 #: Whether conformal sets and intervals hold the truth.
 COVERAGE = "coverage.csv"
+#: Scores with fewer training subjects, and what was predicted then.
+CURVE, CURVE_SUBJECTS = "learning_curve.csv", "learning_curve_subjects.csv"
 #: What the subjects are like.
 TABLE_ONE = "table_one.csv"
 
@@ -46,6 +48,8 @@ FURTHER = {
     "validation.csv": "probabilities of every slice of subjects set aside",
     "ablations.csv": "probabilities when something is taken away",
     COVERAGE: "how often prediction sets or intervals hold the truth, by group",
+    CURVE: "scores with 25, 50, 75 and 100 % of the training subjects",
+    CURVE_SUBJECTS: "probabilities of every tested subject with fewer training subjects",
     TABLE_ONE: "Table 1: the clinical columns by class, with gaps and standardised differences",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
@@ -64,6 +68,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "history.csv": {"fold": int, "epoch": int, "*": float},
     "ablations.csv": {"fold": int},
     COVERAGE: {**dict.fromkeys(("variable", "group", "reason"), str), "subjects": int, "covered": int, "*": float},
+    CURVE: {"percent": int, "fold": str, "metric": str, "subjects": int, "*": float},
+    CURVE_SUBJECTS: {"percent": int, "fold": int, "called": int},
     "shift.csv": {**dict.fromkeys(_SHIFT, str), "*": float},
     "intensity.csv": {"quantity": str, "unit": str, "*": float},
     "prevalence.csv": {"class": str, "*": float},
@@ -131,6 +137,16 @@ class Run:
     def ablations(self) -> pd.DataFrame | None:
         """One row per tested subject and condition: fold, condition, subject, label, p_0, p_1, ...; or None."""
         return self.table("ablations.csv")
+
+    @cached_property
+    def learning_curve(self) -> pd.DataFrame | None:
+        """One row per percent of the training subjects, fold (``all`` of them first) and metric; or None."""
+        return self.table(CURVE)
+
+    @cached_property
+    def learning_curve_subjects(self) -> pd.DataFrame | None:
+        """One row per percent below 100 and tested subject: percent, subject, fold, label, p_0, p_1, ...; or None."""
+        return self.table(CURVE_SUBJECTS)
 
     @cached_property
     def bundle(self) -> Bundle:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fusekit.data import Number, Target, TimeToEvent
 from fusekit.data.clinical.tables import require_columns
+from fusekit.data.splits import POINTS, WHOLE
 from fusekit.data.target import target_of
 from fusekit.data.target.follow_up import ENTRY, label_columns
 from fusekit.disk import AGAIN, refuse_changed
@@ -16,7 +17,7 @@ from fusekit.errors import DataError, FusekitError
 from fusekit.evaluation.calibration.conformal import EVERYONE
 from fusekit.evaluation.predictions import ROUNDING, outputs_of, predicted_columns
 from fusekit.extension import catalog
-from fusekit.report.run import COVERAGE, Run
+from fusekit.report.run import COVERAGE, CURVE, CURVE_SUBJECTS, Run
 
 #: What is the same of a scan in all tables.
 _OF_SCAN = ["scan", "subject", "label"]
@@ -25,12 +26,14 @@ _TABLES = {
     "predictions": (["row", "slice", "fold", *_OF_SCAN], ["scan", "slice"]),
     "validation": (["row", "slice", "fold", *_OF_SCAN], ["fold", "scan", "slice"]),
     "ablations": (["fold", "condition", "subject", "label"], ["fold", "condition", "subject"]),
+    "learning_curve_subjects": (["percent", "fold", "subject", "label"], ["percent", "subject"]),
 }
 #: Table -> where all its rows come from, as these columns show; validation subjects are tested in another fold.
 _WITHIN = (
     ("predictions", "cohort", [*_OF_SCAN, "fold"]),
     ("validation", "cohort", _OF_SCAN),
     ("ablations", "predictions", ["subject", "label", "fold"]),
+    ("learning_curve_subjects", "predictions", ["subject", "label", "fold"]),
 )
 
 
@@ -62,6 +65,7 @@ def refuse_unsound(run: Run) -> None:
         raise DataError(f"{path}, evaluation: {error}") from error
     _refuse_scores(run)
     _refuse_coverage(run)
+    _refuse_curve(run)
     for name, other, shared in _WITHIN:
         _refuse_strangers(run, name, other, shared)
 
@@ -123,6 +127,15 @@ def _refuse_coverage(run: Run) -> None:
     if table.empty or tuple(table[["variable", "group"]].iloc[0]) != EVERYONE:
         raise DataError(f"{path} does not begin with the row of all subjects. {AGAIN}")
     _refuse_rows(path, table, ~table["covered"].between(0, table["subjects"]), "other counts than there are subjects")
+
+
+def _refuse_curve(run: Run) -> None:
+    for name, table, percents in (
+        (CURVE, run.learning_curve, {*POINTS, WHOLE}),
+        (CURVE_SUBJECTS, run.learning_curve_subjects, {*POINTS}),
+    ):
+        if (table is None) != (run.learning_curve is None) or (table is not None and {*table["percent"]} != percents):
+            raise DataError(f"{run.folder / name} does not have the points {sorted(percents)} of a curve. {AGAIN}")
 
 
 def _refuse_strangers(run: Run, name: str, other: str, shared: list[str]) -> None:

@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusekit.data import assign_folds, refuse_leakage, set_aside
+from fusekit.data.splits import beginning
 from fusekit.errors import DataError, LeakageError, OptionError
 
 
@@ -72,3 +75,26 @@ def test_leakage_names_the_subjects() -> None:
         refuse_leakage(pd.Series(["b", "a", "a"]), ["a", "b", "c"])
     with pytest.raises(LeakageError, match="and 2 more"):
         refuse_leakage([f"p{i}" for i in range(12)], [f"p{i}" for i in range(12)])
+
+
+@settings(max_examples=60)
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1))
+def test_beginnings_are_nested_and_balanced_whatever_the_order_of_rows(counts: list[int], seed: int) -> None:
+    labels = pd.Series({f"p{label}-{i}": label for label, count in enumerate(counts) for i in range(count)})
+    parts = [beginning(labels, percent, seed) for percent in (25, 50, 75, 100)]
+    assert [len(part) for part in parts] == [-(-len(labels) * percent // 100) for percent in (25, 50, 75, 100)]
+    assert list(parts[-1]) == sorted(labels.index)
+    for smaller, larger in pairwise(parts):
+        assert set(smaller) <= set(larger)
+    for percent, part in zip((25, 50, 75), parts, strict=False):
+        assert list(part) == sorted(set(part))
+        share = len(part) / len(labels)
+        for label, count in enumerate(counts):
+            assert abs((labels[part] == label).sum() - share * count) <= 1
+        pd.testing.assert_index_equal(part, beginning(labels.sample(frac=1, random_state=1), percent, seed))
+
+
+def test_another_seed_begins_with_others_and_nobody_is_nobody() -> None:
+    labels = pd.Series([0, 1] * 20, index=[f"p{i:02}" for i in range(40)])
+    assert list(beginning(labels, 25, (0, 1))) != list(beginning(labels, 25, (0, 2)))
+    assert list(beginning(labels[:0], 25, 0)) == []

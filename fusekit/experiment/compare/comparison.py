@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Unpack
 import pandas as pd
 
 from fusekit.data import Finding
+from fusekit.data.splits import WHOLE
 from fusekit.data.store.cache import alone
 from fusekit.disk import filled, in_words, new_folder
 from fusekit.errors import Interrupted, OptionError, attempt
@@ -25,6 +26,7 @@ from fusekit.experiment.run.working_folder import begin, identity_of, record_of,
 from fusekit.experiment.setup.arms import LAUNCHER, arms_of, listed, named
 from fusekit.experiment.setup.gathered import Gathered, gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
+from fusekit.experiment.setup.part import Part, parts_of, refuse_small
 from fusekit.experiment.setup.plan import Plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, followers_of
@@ -201,7 +203,7 @@ class _Unfinished(NamedTuple):
     plan: Plan
     gathered: Gathered
     folder: Path
-    folds: tuple[Path, ...]
+    parts: dict[Part, Path]
     followers: Followers
 
 
@@ -226,34 +228,37 @@ def _train(
             gathered[seed] = gather(plan.config, plan.task, plan.slices, progress)
             report([finding for finding in gathered[seed].findings if finding not in reported], progress)
             reported += gathered[seed].findings
+            refuse_small(plan.config, gathered[seed])
             refuse_other_data(target / RECORD, gathered[seed])
-        folds = tuple(target / WORK / f"{name}-seed-{seed}-fold-{fold}" for fold in plan.config.tested)
-        runs.append(_Unfinished(plan, gathered[seed], folder, folds, follow(folder.name, plan.config)))
-    for path in (path for run in runs for path in run.folds if path.exists()):
+        parts = {part: target / WORK / f"{name}-seed-{seed}-{part.name}" for part in parts_of(plan.config)}
+        runs.append(_Unfinished(plan, gathered[seed], folder, parts, follow(folder.name, plan.config)))
+    for path in (path for run in runs for path in run.parts.values() if path.exists()):
         take_over(path)
     trainings = [
-        Training(run.plan.config, fold, path, run.followers)
+        Training(run.plan.config, fold, path, run.followers, percent)
         for run in runs
-        for fold, path in zip(run.plan.config.tested, run.folds, strict=True)
-        if not path.exists()
+        for (fold, percent), path in run.parts.items()
+        if fold is not None and not path.exists()
     ]
-    done = sum(len(run.folds) for run in runs) - len(trainings)
+    done = sum(len(run.parts) for run in runs) - len(trainings)
     if done:
         progress.say(f"{done} trainings are finished already and are kept")
     for run in runs:
         _assemble_whole(run)
     with closing(launch.train(trainings, gathered, progress)) as finished:
         for training in finished:
-            _assemble_whole(next(run for run in runs if training.folder in run.folds))
+            _assemble_whole(next(run for run in runs if training.folder in run.parts.values()))
     return [Run(folder) for folder in folders.values()]
 
 
 def _assemble_whole(run: _Unfinished) -> None:
     """Make a run of its folds once all are there, which each of folds that end side by side may find."""
-    if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.folds):
+    if (run.folder / "manifest.json").exists() or not all(path.exists() for path in run.parts.values()):
         return
     with new_folder(run.folder) as partial:
-        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(run.folds)]
-        finish(run.plan, run.gathered, copies, partial)
+        whole = [path for part, path in run.parts.items() if part.percent == WHOLE]
+        points = {part: path for part, path in run.parts.items() if part.percent < WHOLE}
+        copies = [Path(shutil.copytree(path, partial / ".folds" / str(k))) for k, path in enumerate(whole)]
+        finish(run.plan, run.gathered, copies, partial, points=points)
         shutil.rmtree(partial / ".folds")
     run.followers.run_ended(Run(run.folder))

@@ -87,7 +87,7 @@ class TrainFold:
                 raise DataError(f"{socket.gethostname()} sees other image files than those that {store} was cut from.")
             identity, name, home = asked["run"]
             followers = Followers(Underway(identity, name, Path(home), config), Quiet())
-            training = Training(config, asked["fold"], Path(asked["folder"]), followers)
+            training = Training(config, asked["fold"], Path(asked["folder"]), followers, asked["percent"])
             train_one(training, gathered, Quiet(), asked["device"])
         except FusekitError as error:
             return str(error)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 
+from fusekit.data.splits import WHOLE
 from fusekit.data.store.cache import alone
 from fusekit.disk import growing, read_json, write_json
 from fusekit.errors import FusekitError, Interrupted
@@ -21,6 +22,7 @@ from fusekit.experiment.run.fold import RECORD, train_fold, words_of_test
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered, gather_again
+from fusekit.experiment.setup.part import Part
 from fusekit.experiment.setup.plan import make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers
@@ -36,6 +38,7 @@ class Training(NamedTuple):
     fold: int
     folder: Path
     followers: Followers
+    percent: int = WHOLE
 
     @property
     def label(self) -> str:
@@ -44,8 +47,8 @@ class Training(NamedTuple):
 
     @property
     def part(self) -> str:
-        """Which fold of how many."""
-        return f"fold {self.fold + 1}/{self.config.folds}"
+        """Which fold of how many, and how much of its training subjects."""
+        return Part(self.fold, self.percent).label(self.config.folds)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def train_one(training: Training, gathered: Gathered, progress: Progress, device
             return
         plan = make_plan(replace(training.config, device=device or training.config.device))
         with growing(training.folder, CHECKPOINTS) as folder:
-            train_fold(plan, gathered, training.fold, folder, progress, training.followers)
+            train_fold(plan, gathered, training.fold, folder, progress, training.followers, training.percent)
             record = read_json(folder / RECORD, FoldRecord)
             write_json(folder / RECORD, {**record, "machine": manifest.machine(plan.fabric.device)})
 

@@ -112,6 +112,7 @@ class Slurm:
         request = {
             "config": training.config.as_json(),
             "fold": training.fold,
+            "percent": training.percent,
             "folder": str(training.folder),
             "run": [underway.id, underway.name, str(underway.home)],
             "device": "cuda" if gpus else "cpu",  # rather an error than a GPU that was paid for and is not used

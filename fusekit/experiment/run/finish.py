@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -22,11 +23,13 @@ from fusekit.experiment.run.flow import flow
 from fusekit.experiment.run.fold import ABLATIONS, PREDICTIONS, RECORD, VALIDATION
 from fusekit.experiment.run.groups import numbers_of, subgroup_table
 from fusekit.experiment.run.history import HISTORY
+from fusekit.experiment.run.learning_curve import write_learning_curve
 from fusekit.experiment.run.search.journal import JOURNAL, join
 from fusekit.experiment.run.ship import BUNDLE, to_ship
 from fusekit.experiment.run.working_folder import CHECKPOINTS
 from fusekit.experiment.setup import manifest
 from fusekit.experiment.setup.gathered import Gathered
+from fusekit.experiment.setup.part import Part
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import OVERVIEWS
 from fusekit.report.records import FoldRecord
@@ -37,12 +40,18 @@ TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
 
 
 def finish(
-    plan: Plan, gathered: Gathered, folds: Sequence[Path], folder: Path, shipped: Sequence[Path] = (), **further: Any
+    plan: Plan,
+    gathered: Gathered,
+    folds: Sequence[Path],
+    folder: Path,
+    shipped: Sequence[Path] = (),
+    points: Mapping[Part, Path] = MappingProxyType({}),
+    **further: Any,
 ) -> tuple[Finding, ...]:
     """Write every file of a run but its report, from the folders of its tested folds; their explanations are moved.
 
-    ``shipped`` are the folders of the trainings whose model, or the average of whose models, is shipped; ``further``
-    are entries for the manifest. Returns findings about the training subjects.
+    ``shipped`` are the folders of the trainings whose model, or the average of whose models, is shipped; ``points``
+    those of a learning curve; ``further`` are entries for the manifest. Returns findings about the training subjects.
     """
     config = plan.config
     tables = {name: _join(folds, name, folder, plan.task.target) for name in TABLES}
@@ -60,6 +69,8 @@ def finish(
         conformal = Conformal.fit(REGIONS[kind].scores(subjects), level)
         found = cross_held(subjects, kind, level)
         write_table(coverage_table(found, people, plan.task.target, level), folder / COVERAGE)
+    if points:
+        write_learning_curve(plan, gathered, predictions, rule, points, folder)
     write_table(people, folder / "cohort.csv")
     write_table(table_one(gathered.cohort).reset_index(names="column"), folder / TABLE_ONE)
     _carry(folds, folder)

@@ -11,6 +11,7 @@ import torch
 
 from fusekit.bundle.bundle import Bundle
 from fusekit.data import Finding
+from fusekit.data.splits import WHOLE
 from fusekit.disk import read_json, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, prediction_table, score
@@ -39,9 +40,11 @@ def train_fold(
     folder: Path,
     progress: Progress,
     followers: Followers | None = None,
+    percent: int = WHOLE,
 ) -> Bundle:
     """Fit on all subjects outside a fold (None: on all), and predict the fold, once; return the model, not saved.
 
+    With a smaller ``percent`` of those subjects, a point of a learning curve, nothing is explained and no one follows.
     Explanations that fail become notes in the fold's record. Of several processes all train and predict, each its
     share; the first alone writes and explains. Checkpoints in ``folder`` resume an earlier attempt.
     """
@@ -52,7 +55,7 @@ def train_fold(
     plan.processes.wait()
     start = time.perf_counter()
     config = plan.config
-    sides = gathered.sides(fold, config.validation, config.seed)
+    sides = gathered.sides(fold, config.validation, config.seed, percent)
     samples = sides.of_scans(gathered.scans) if plan.pooled else sides
     notes: list[Finding] = []
 
@@ -64,7 +67,7 @@ def train_fold(
         if config.baseline:
             fitted = fit_baseline(plan, gathered, sides, progress)
         else:
-            follow = followers.epoch_ended if followers else lambda *_: None
+            follow = followers.epoch_ended if followers and percent == WHOLE else lambda *_: None
             fit = fit_stacked if plan.stack.by else fit_network
             fitted = fit(plan, gathered, samples, fold, folder, progress, follow)
         rule, tested = Rule(config.aggregate), None
@@ -82,7 +85,7 @@ def train_fold(
                 write_table(table, folder / name)
                 if name == PREDICTIONS:
                     tested = _tested(plan, table, rule)
-                if name == PREDICTIONS and config.explain != "none":
+                if name == PREDICTIONS and config.explain != "none" and percent == WHOLE:
                     with attempt("explanations", failed):
                         ablations = fitted.explain(rows, table, each, rule, failed)
                         if ablations is not None:

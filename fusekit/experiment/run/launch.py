@@ -66,11 +66,11 @@ def launched(plan: Plan) -> Iterator[Plan]:
 
 def assist(plan: Plan) -> Path:
     """What every process but the first does in a run; return the run's folder."""
-    todo: list[tuple[int | None, str]] = plan.processes.from_first(list)
+    todo: list[tuple[int | None, int, str]] = plan.processes.from_first(list)
     gathered = gather_again(plan.config, plan.task, plan.slices)  # from the store that the first has cut
     plan.processes.same("data", gathered.fingerprint)
-    for fold, folder in todo:
-        train_fold(plan, gathered, fold, Path(folder), Quiet())
+    for fold, percent, folder in todo:
+        train_fold(plan, gathered, fold, Path(folder), Quiet(), percent=percent)
     return Path(plan.processes.from_first(str))
 
 

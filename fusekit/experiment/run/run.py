@@ -18,6 +18,7 @@ from fusekit.experiment.run.ship import BUNDLE, UNSHIPPED, save
 from fusekit.experiment.setup.gathered import gather, report
 from fusekit.experiment.setup.given import Given, merge, read_config
 from fusekit.experiment.setup.manifest import peak_memory_mib
+from fusekit.experiment.setup.part import Part, parts_of, refuse_small
 from fusekit.experiment.setup.plan import Plan, make_plan
 from fusekit.experiment.setup.settings import Settings
 from fusekit.experiment.setup.trackers import Followers, Underway
@@ -109,29 +110,31 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     report(gathered.findings, progress)
     plan.try_again(gathered.store.channels)
     plan.refuse_late_entry(gathered.cohort)
+    refuse_small(config, gathered)
     working.refuse_other_data(work / working.RECORD, gathered)
     followers.run_started()
     read = time.perf_counter()
-    parts: dict[Path, int | None] = {work / f"fold-{fold}": fold for fold in config.tested}
-    folds = list(parts)
+    parts = {work / part.name: part for part in parts_of(config)}
+    folds = list(parts)[: config.folds]
+    points = {part: path for path, part in parts.items() if path not in folds}
     if config.folds > 1 and config.ship == "all":
         # cross-validation judges the recipe; what is shipped learns from all
-        parts[work / "all"] = None
+        parts[work / "all"] = Part(None)
     chosen = {"all": list(parts)[-1:], "folds": folds, "none": []}[config.ship]
-    todo = {path: fold for path, fold in parts.items() if not path.exists()}
+    todo = {path: part for path, part in parts.items() if not path.exists()}
     for path in parts:
         if path not in todo:
             working.take_over(path)
     if done := len(parts) - len(todo):
         progress.say(f"{done} of {len(parts)} trainings are finished already and are kept")
-    plan.processes.from_first(lambda: [(fold, str(growing_at(path))) for path, fold in todo.items()])  # see ``assist``
+    plan.processes.from_first(lambda: [(*part, str(growing_at(path))) for path, part in todo.items()])  # see ``assist``
     plan.processes.same("data", gathered.fingerprint)
     countdown = Countdown(len(todo))
-    for path, fold in todo.items():
-        label = "all subjects" if fold is None else f"fold {fold + 1}/{config.folds}"
+    for path, part in todo.items():
+        label = part.label(config.folds)
         within = Within(progress, label) if len(parts) > 1 else progress
         with growing(path, working.CHECKPOINTS) as folder:
-            bundle = train_fold(plan, gathered, fold, folder, within, followers)
+            bundle = train_fold(plan, gathered, part.fold, folder, within, followers, part.percent)
             if path in chosen:
                 save(bundle, folder / BUNDLE, progress)
         if len(parts) > 1:
@@ -141,7 +144,8 @@ def _run(plan: Plan, work: Path, target: Path, progress: Progress, followers: Fo
     with new_folder(target) as folder:
         copies = [Path(shutil.copytree(path, folder / ".folds" / path.name)) for path in folds]
         shipped = chosen if all((path / BUNDLE).exists() for path in chosen) else []
-        found = finish(plan, gathered, copies, folder, shipped, seconds=seconds, peak_memory_mib=peak_memory_mib())
+        measured = {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}
+        found = finish(plan, gathered, copies, folder, shipped, points, **measured)
         if chosen and not shipped:
             note_in(folder, BUNDLE, [f"{config.arm} is not shipped: {UNSHIPPED}"])
         report([finding for finding in found if finding.code != NOT_MADE], progress)  # which the folds have said

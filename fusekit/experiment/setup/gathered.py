@@ -13,7 +13,7 @@ import pandas as pd
 
 from fusekit.audit import audit_images, audit_tables, refuse
 from fusekit.data import Cohort, Finding, Pixels, SlicePolicy, SliceStore, Target, Task, build_store
-from fusekit.data.splits import assign_folds, refuse_leakage, set_aside
+from fusekit.data.splits import WHOLE, assign_folds, beginning, refuse_leakage, set_aside
 from fusekit.data.store.blanks import Images, WithBlanks
 from fusekit.data.store.cache import cache_folder
 from fusekit.data.store.scan_rows import ScanRows
@@ -85,13 +85,19 @@ class Gathered:
         """Clinical values of some rows, one line per row."""
         return self.cohort.clinical.loc[rows["scan"]]
 
-    def sides(self, fold: int | None, validation: float, seed: int) -> Sides:
-        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same."""
-        rows = self.rows
+    def sides(self, fold: int | None, validation: float, seed: int, percent: int = WHOLE) -> Sides:
+        """Hold a fold out (None: none), and set a share of the other subjects aside; every arm draws the same.
+
+        With a smaller ``percent`` the rest of those who are trained on, and of those set aside, are on no side.
+        """
+        rows, drawn = self.rows, (seed, *([] if fold is None else [fold + 1]))
         tested = rows["fold"] == (-1 if fold is None else fold)
         strata = self.cohort.target.strata(rows[~tested])
-        spared = rows["subject"].isin(set_aside(strata, validation, (seed, *([] if fold is None else [fold + 1]))))
-        sides = Sides(rows[~tested & ~spared], rows[spared], rows[tested])
+        aside = set_aside(strata, validation, drawn)
+        train = strata.index.difference(aside)
+        if percent < WHOLE:
+            train, aside = (beginning(strata.loc[own], percent, drawn) for own in (train, aside))
+        sides = Sides(rows[rows["subject"].isin(train)], rows[rows["subject"].isin(aside)], rows[tested])
         for first, second in combinations(sides, 2):
             refuse_leakage(first["subject"], second["subject"])
         return sides

@@ -38,6 +38,7 @@ class Given(TypedDict, total=False):
     select: str | None
     threshold: str | None
     aggregate: str | None
+    learning_curve: bool | None
     conformal: float | None
     explain: str | None
     track: str | Sequence[str] | None

@@ -103,6 +103,13 @@ class Settings:
     aggregate: Literal["mean", "median", "max", "vote", "logit"] = about(
         "evaluation", "From slices to scans to subjects.", "mean"
     )
+    learning_curve: bool = about(
+        "evaluation",
+        "Train with 25, 50 and 75 % of each fold's training subjects, too, and draw what more of them give.",
+        False,
+        words="no",
+        free=True,
+    )
     conformal: float | None = about(
         "evaluation",
         "Sets of classes, or intervals of a number, that hold the truth of this share of subjects, 0.5 to 0.99.",
@@ -223,7 +230,7 @@ class Settings:
         values = {name: getattr(self, name) for name in FIELDS if name != "track"}
         values["options"] = {part: chosen for part, chosen in self.options.items() if part != "track"}
         plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
-        return {name: value for name, value in plain.items() if value is not None}
+        return {name: value for name, value in plain.items() if value is not None and value is not False}
 
     def identity(self, *without: str) -> dict[str, Any]:
         """What makes it the same run, however its settings were spelled and wherever its folder is moved."""

@@ -15,6 +15,7 @@ from fusekit.report.figures.calls import confusion
 from fusekit.report.figures.contribution import ablations, missingness, shapley
 from fusekit.report.figures.curves import curves, cut_curves
 from fusekit.report.figures.cuts import cut_reliability
+from fusekit.report.figures.learning_curve import learning_curve
 from fusekit.report.figures.numbers import bland_altman, scatter
 from fusekit.report.figures.scores import differences, scores
 from fusekit.report.figures.subgroups import subgroups
@@ -36,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),
+        "learning_curve": (learning_curve,),
         "training": (training,),
     },
     Ordered.kind: {
@@ -47,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),
+        "learning_curve": (learning_curve,),
         "training": (training,),
     },
     Number.kind: {
@@ -56,6 +59,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),
+        "learning_curve": (learning_curve,),
         "learning": (training,),
     },
     TimeToEvent.kind: {
@@ -65,6 +69,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),
         "explanations": (explanations,),
+        "learning_curve": (learning_curve,),
         "learning": (training,),
     },
 }

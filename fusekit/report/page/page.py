@@ -18,6 +18,7 @@ from fusekit.report.page.chosen import chosen_grids
 from fusekit.report.page.copied import copies
 from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.flow import flow_of
+from fusekit.report.page.learning_curve import curve_grids
 from fusekit.report.page.people import people_grids
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
@@ -114,6 +115,7 @@ def _sections(
         "published": published_grid(evidence),
         "calibration": calibration_grid(evidence),
         "coverage": coverage_grids(evidence),
+        "learning_curve": curve_grids(evidence),
         "contribution": shapley_grid(evidence),
         "chosen": chosen_grids(evidence),
         "subgroups": wide_subgroups(evidence),

@@ -82,6 +82,27 @@ def test_folds_set_other_subjects_aside_and_seeds_too(made: Gathered) -> None:
     assert again == drawn[0]
 
 
+@pytest.mark.parametrize("fold", [0, 3])
+def test_fewer_training_subjects_are_some_of_all_on_their_own_side_and_the_test_stays(
+    made: Gathered, fold: int
+) -> None:
+    whole = made.sides(fold, 0.25, seed=0)
+    sizes = []
+    before: tuple[set[str], ...] = (set(), set())
+    for percent in (25, 50, 75):
+        own = made.sides(fold, 0.25, 0, percent)
+        pd.testing.assert_frame_equal(own.test, whole.test)
+        now = tuple(set(side["subject"]) for side in own[:2])
+        for people, smaller, larger in zip(now, before, whole[:2], strict=True):
+            assert smaller < people < set(larger["subject"])
+        for side, all_of_it in zip(own[:2], whole[:2], strict=True):  # all slices of whom they have
+            pd.testing.assert_frame_equal(side, all_of_it[all_of_it["subject"].isin(side["subject"])])
+        assert set(own.train["label"]) == {0, 1}
+        before = now
+        sizes.append(len(now[0]) / whole.train["subject"].nunique())
+    assert sizes == pytest.approx([0.25, 0.5, 0.75], abs=0.07)  # of some fifteen people
+
+
 def test_another_process_gathers_the_same_and_does_not_audit_it(
     small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

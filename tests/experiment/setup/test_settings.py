@@ -254,6 +254,9 @@ def test_what_changes_no_result_is_no_part_of_a_run_s_identity() -> None:
     plain = Settings.of({"task": "adni-ad"})
     others = Settings.of({"task": "adni-ad", "out": "runs/elsewhere", "track": "tensorboard"})
     assert others.identity() == plain.identity()
+    without = Settings.of({"task": "adni-ad", "learning_curve": False})
+    assert "learning_curve" not in without.identity()  # so that what was begun before there was one can be resumed
+    assert Settings.of({"task": "adni-ad", "learning_curve": "true"}).identity()["learning_curve"] is True
     assert "seed" not in plain.identity("seed")
 
 
@@ -268,7 +271,8 @@ def test_every_setting_is_an_option_an_argument_and_an_entry_of_a_file(name: str
               "epochs": "1", "batch_size": "2", "lr": "0.1", "device": '"cpu"', "devices": "1", "nodes": "1",
               "precision": '"32-true"', "folds": "2", "validation": "0.5", "select": '"none"', "track": '"mlflow"',
               "conformal": "0.9", "threshold": '"argmax"', "aggregate": '"max"', "explain": '"none"', "out": '"x"',
-              "trials": "3", "objective": '"cross-entropy"', "ship": '"none"'}  # fmt: skip
+              "trials": "3", "objective": '"cross-entropy"', "ship": '"none"',
+              "learning_curve": "true"}  # fmt: skip
     file = tmp_path / "run.toml"
     file.write_text(f"{name} = {values[name]}\n" if name != "options" else "[encoder]\n")
     assert plain_values({"task": "adni-ad", **read_config(file)})["task"] == "adni-ad"
