@@ -27,6 +27,7 @@ from fusekit.report.records import Manifest, Metrics
 COVERAGE = "coverage.csv"
 #: What the subjects are like.
 TABLE_ONE = "table_one.csv"
+BY_FOLD = "table_one_by_fold.csv"
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -47,6 +48,7 @@ FURTHER = {
     "ablations.csv": "probabilities when something is taken away",
     COVERAGE: "how often prediction sets or intervals hold the truth, by group",
     TABLE_ONE: "Table 1: the clinical columns by class, with gaps and standardised differences",
+    BY_FOLD: "the same by fold",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
     SEAL: "checksums, by which damage is noticed",
