@@ -45,19 +45,23 @@ def test_limits_by_hand() -> None:
         middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
         return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
 
-    (row,) = net_benefit(LABELS, P, np.array([0.5])).itertuples()
+    row = net_benefit(LABELS, P, np.array([0.5])).loc[0]
     cases, others = wilson(2 / 3, 3), wilson(1 / 7, 7)
-    assert row.low == pytest.approx(0.1 - np.sqrt((0.3 * (2 / 3 - cases[0])) ** 2 + (0.7 * (others[1] - 1 / 7)) ** 2))
-    assert row.high == pytest.approx(0.1 + np.sqrt((0.3 * (cases[1] - 2 / 3)) ** 2 + (0.7 * (1 / 7 - others[0])) ** 2))
+    assert row["low"] == pytest.approx(
+        0.1 - np.sqrt((0.3 * (2 / 3 - cases[0])) ** 2 + (0.7 * (others[1] - 1 / 7)) ** 2)
+    )
+    assert row["high"] == pytest.approx(
+        0.1 + np.sqrt((0.3 * (cases[1] - 2 / 3)) ** 2 + (0.7 * (1 / 7 - others[0])) ** 2)
+    )
 
 
 def test_limits_of_a_threshold_that_no_one_reaches_stay_open() -> None:
-    (row,) = net_benefit(LABELS, P, np.array([0.95])).itertuples()
-    assert row.model == 0
-    assert row.low < 0 < row.high
-    (alone,) = net_benefit(np.ones(3, dtype=int), P[:3], np.array([0.5])).itertuples()
-    assert alone.model == pytest.approx(2 / 3)  # of cases alone there is a value
-    assert np.isnan([alone.low, alone.high]).all()
+    row = net_benefit(LABELS, P, np.array([0.95])).loc[0]
+    assert row["model"] == 0
+    assert row["low"] < 0 < row["high"]
+    alone = net_benefit(np.ones(3, dtype=int), P[:3], np.array([0.5])).loc[0]
+    assert alone["model"] == pytest.approx(2 / 3)  # of cases alone there is a value
+    assert np.isnan([alone["low"], alone["high"]]).all()
 
 
 @pytest.mark.parametrize(("subjects", "positive"), [(60, 30), (150, 30)])
