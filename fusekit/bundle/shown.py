@@ -32,7 +32,7 @@ class Shown:
         of: str | None = None,
         allow_out_of_range: bool = False,
     ) -> Any:
-        """Explain the prediction for one patient, as ``fusekit explain`` does.
+        """Explain the prediction for one patient, as ``fusekit explain`` does; of an average, that of its first model.
 
         Args:
             image, clinical, mask: files or values, as the bundle is called with.
@@ -45,7 +45,7 @@ class Shown:
 
         Raises:
             DataError: as ``predict``; a value that was asked for does not fit its column.
-            OptionError: no patient is given, the model has no such class, or is the average of several.
+            OptionError: no patient is given, or the model has no such class.
         """
         return above("Bundle.explain")(self, image, clinical, mask, what_if, of, allow_out_of_range)
 

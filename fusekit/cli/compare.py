@@ -7,6 +7,7 @@ import typer
 
 from fusekit.cli.options import takes
 from fusekit.experiment.setup.settings import FIELDS
+from fusekit.extension.fusion import ADDED
 
 _ARMS: Any = {"metavar": "A,B,...", "rich_help_panel": "Model"}
 
@@ -21,7 +22,7 @@ _ARMS: Any = {"metavar": "A,B,...", "rich_help_panel": "Model"}
 def compare(
     given: dict[str, Any],
     fusion: Annotated[
-        str, typer.Option(help="Fusions to compare: image-only,clinical-only,concat,rbca.", **_ARMS)
+        str, typer.Option(help=f"Fusions to compare: image-only,clinical-only,concat,rbca. {ADDED}", **_ARMS)
     ] = "",
     baseline: Annotated[
         str, typer.Option(help="Classical models beside them: logistic,gbdt,gbdt-components.", **_ARMS)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from fusekit.data import TimeToEvent
 from fusekit.data.own.task import name_of
 from fusekit.evaluation.calibration.conformal import REGIONS, fewest, sentence
 from fusekit.evaluation.shown import title_of
@@ -103,6 +104,12 @@ def explained(table: Table, target: Target | None = None) -> Table:
     return table
 
 
+#: What survival is, which need not be counted from when a patient is seen.
+FROM_ZERO = (
+    "Survival is the chance of no event from time 0 up to each horizon. For a patient who is without the event at a "
+    "later time, divide it by the survival at that time."
+)
+
 #: Columns of conformal prediction.
 REGION = ("set", "low", "high")
 
@@ -137,8 +144,8 @@ def warn_synthetic(console: Console) -> None:
     console.print("This model was trained on a SYNTHETIC cohort: it knows nothing about patients.", style="bold yellow")
 
 
-def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame) -> None:
-    """Print what is said of each subject, and of each slice below."""
+def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFrame, numbered: str = "") -> None:
+    """Print what is said of each subject, and of each slice below; ``numbered``: the table whose rows had no names."""
     console = Terminal()
     if bundle.provenance.get("synthetic"):
         warn_synthetic(console)
@@ -161,6 +168,10 @@ def print_predictions(bundle: Bundle, slices: pd.DataFrame, subjects: pd.DataFra
             table.add_row("", str(row["scan"]), str(row["slice"]), *(styled((text, "dim")) for text in cells))
         table.add_section()
     console.print(table)
+    if numbered:
+        console.print(f"Subjects are the rows of {numbered}, numbered; a column `subject` names them.", style="dim")
+    if isinstance(bundle.target, TimeToEvent):
+        console.print(FROM_ZERO, style="dim")
     rule, called = bundle.rule, "The most probable class is called."
     if (at := rule.shown_threshold()) is not None:
         above = f"{at:.4f} (slices: {rule.shown_threshold('slice'):.4f})"

@@ -24,7 +24,7 @@ def describe(
     size: Annotated[int, typer.Option(help="Height and width of images; of volumes depth too.")] = 96,
     channels: Annotated[int, typer.Option(help="Channels of an image.")] = 1,
     columns: Annotated[int, typer.Option(help="Inputs that the table is encoded to.")] = 20,
-    classes: Annotated[int, typer.Option(help="Classes that are predicted.")] = 2,
+    classes: Annotated[int, typer.Option(help="Classes that are predicted; 1: a number.")] = 2,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="PART.OPTION=VALUE", help="Set an option of a part; may be repeated."),
@@ -65,7 +65,8 @@ def _print(made: Anatomy) -> None:
     console.print(styled((made.title, "bold"), "\n"))
     table = _table("part", "name", "shapes", parameters="right", multiply_adds="right", **style)
     for part in made.parts:
-        table.add_row(part.part, part.name, part.shapes, f"{part.parameters:,}", f"{part.multiply_adds:,}")
+        costs = ("", "") if part.part == "stack" else (f"{part.parameters:,}", f"{part.multiply_adds:,}")
+        table.add_row(part.part, part.name, part.shapes, *costs)
     table.add_row("all", "", "", f"{made.parameters:,}", f"{made.multiply_adds:,}", style="bold")
     console.print(table)
     if made.sites:

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from fusekit.errors import UnknownName
 from fusekit.extension import catalog, suggest
+from fusekit.extension.fusion import ADDED
 from fusekit.terminal import Terminal, styled
 
 
@@ -32,6 +33,8 @@ def list_components(
         for family in registry.families.values():
             table.add_row(styled((family.name, "italic")), family.summary, styled((family.plugin.name, "dim")))
         console.print(table)
+        if title == "fusions":
+            console.print(f"  {ADDED}")
         if names:
             for family in registry.families.values():
                 console.print(", ".join(registry.members(family)))

@@ -70,11 +70,16 @@ def refuse_full(out: Path) -> None:
 
 
 def filled(out: Path) -> bool:
-    """Whether a folder to write holds something, or a file is in its place; OptionError if no folder can be there."""
+    """Whether a folder to write holds something; OptionError if no folder can be there, as a file is, say."""
     if (length := len(os.fsencode(out.name))) > LONGEST:
         raise OptionError(f"--out: the name {out.name[:40]}... takes {length} bytes. Choose one of {LONGEST} at most.")
     try:
-        return out.exists() and (not out.is_dir() or any(out.iterdir()))
+        there = out.exists()
+        if there and not out.is_dir():
+            raise OptionError(
+                f"--out {out} is a file, and a folder is written. Choose another name, or remove the file."
+            )
+        return there and any(out.iterdir())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OptionError(f"--out {out} cannot be written: {reason}. Choose another folder.") from error

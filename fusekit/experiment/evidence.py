@@ -23,7 +23,7 @@ from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Arm, Evidence
 from fusekit.report.kept import PAGE, computed, fingerprint, is_current, keep
 from fusekit.report.measures import measured
-from fusekit.report.run import TABLE_ONE, Run
+from fusekit.report.run import BY_FOLD, TABLE_ONE, Run
 from fusekit.report.soundness import refuse_unsound
 
 
@@ -55,6 +55,7 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
         scores=_scores(arms),
         cohort=runs[0].cohort if (runs[0].folder / "cohort.csv").exists() else None,
         people=_people(runs),
+        people_by_fold=_written(runs, BY_FOLD),
     )
     of = fingerprint([run.folder for run in runs])
     before = computed(out, of) if out else None
@@ -63,15 +64,20 @@ def gather_evidence(runs: Sequence[Run], out: Path | None = None) -> Evidence:
 
 def _people(runs: Sequence[Run]) -> pd.DataFrame | None:
     """Table 1 as a run wrote it; of older runs, of the variables in ``cohort.csv``."""
-    for run in runs:
-        if (table := run.table(TABLE_ONE)) is not None:
-            return table.fillna("")
+    if (written := _written(runs, TABLE_ONE)) is not None:
+        return written
     if not (runs[0].folder / "cohort.csv").exists():
         return None
     first, numbers = runs[0].cohort.drop_duplicates("subject"), runs[0].manifest.get("data", {}).get("numbers", ())
     names = [name for name in map(str, first) if name not in OURS]
     columns = [Column(name, "number" if name in numbers else "category") for name in names]
     return described(runs[0].target, first["label"], first[names], columns).reset_index(names="column")
+
+
+def _written(runs: Sequence[Run], name: str) -> pd.DataFrame | None:
+    """A table of text, of the first run that has it; they have one cohort."""
+    tables = (run.table(name) for run in runs)
+    return next((table.fillna("") for table in tables if table is not None), None)
 
 
 def _aggregate(one: Run) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from fusekit.data import Classes, Number, Ordered, Target, TimeToEvent
 from fusekit.data.target.follow_up import events_of, labels_of, times_of
@@ -13,8 +14,11 @@ from fusekit.data.target.time_to_event import RISK
 from fusekit.evaluation import Rule, probabilities_of
 from fusekit.evaluation.predictions import horizons_of, outputs_of
 
-#: Slices of a fold at most.
-EXAMPLES = 8
+#: Slices of a fold at most, and those besides that what-if answers are of.
+EXAMPLES, ASKED = 8, 2
+
+#: Kind of the latter.
+CLOSE = "close"
 
 
 def choose_examples(
@@ -51,21 +55,39 @@ def choose_examples(
             part = table[(table["group"] == group) & (table["kind"] == kind) & ~table["subject"].isin(list(taken))]
             parts.append(part.head(each))
             taken |= set(parts[-1]["subject"])
-    chosen: pd.DataFrame = pd.concat(parts).drop(columns=["clear", "group"]).head(count)
+    chosen: pd.DataFrame = pd.concat(parts).drop(columns=[*JUDGED_BY, "group"]).head(count)
+    return chosen.reset_index(drop=True)
+
+
+def choose_close(
+    predictions: pd.DataFrame,
+    target: Target,
+    rule: Rule = Rule(),  # noqa: B008 (it cannot be changed)
+    count: int = ASKED,
+) -> pd.DataFrame:
+    """The predictions that another value of a column may change most, each of another subject; arguments as above.
+
+    Of classes they are the calls nearest to the next class's, which of two is the threshold. Where nothing is called,
+    they are nearest to the median prediction (of times: risk), of the subjects of whom ``choose_examples`` chooses.
+    """
+    judged = JUDGED[target.kind](predictions, target, rule)
+    nearest = judged.sort_values("off", kind="stable").drop_duplicates("subject").head(count)
+    chosen: pd.DataFrame = nearest.assign(kind=CLOSE).drop(columns=[*JUDGED_BY, "group"])
     return chosen.reset_index(drop=True)
 
 
 def _called(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
     probabilities, called = probabilities_of(rule.centred(predictions, "slice")), rule.called(predictions, "slice")
     kinds = np.where(called == predictions["label"], "right", "wrong")
-    clear = probabilities.max(axis=1)
-    return predictions.assign(called=called, kind=kinds, clear=clear, group=predictions["label"])
+    first, second = np.sort(probabilities, axis=1).T[:-3:-1]
+    clear = {"clear": first, "off": first - second}
+    return predictions.assign(called=called, kind=kinds, group=predictions["label"], **clear)
 
 
 def _measured(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
     groups = target.groups(predictions["label"])[0]
     errors = (predictions["label"] - outputs_of(predictions)).abs()
-    return _parted(predictions, groups, -errors)
+    return _parted(predictions, groups, -errors, outputs_of(predictions))
 
 
 def _followed(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataFrame:
@@ -73,17 +95,24 @@ def _followed(predictions: pd.DataFrame, target: Target, rule: Rule) -> pd.DataF
     cases = events_of(labels) & (times_of(labels) <= last)
     fits = np.where(cases, 1, -1) * predictions[RISK]
     known = cases | (times_of(labels) > last)
-    return _parted(predictions[known], cases[known].astype(int), fits[known])
+    return _parted(predictions[known], cases[known].astype(int), fits[known], predictions[RISK][known])
 
 
-def _parted(predictions: pd.DataFrame, groups: np.ndarray, fits: pd.Series) -> pd.DataFrame:
-    """In each group, the half that fits better is near, and the other far; ``fits`` (N,) is the higher, the better."""
+def _parted(predictions: pd.DataFrame, groups: np.ndarray, fits: pd.Series, said: ArrayLike) -> pd.DataFrame:
+    """In each group, the half that fits better is near, and the other far; ``fits`` (N,) is the higher, the better.
+
+    ``said`` (N,) is what was predicted.
+    """
     clear = fits - fits.groupby(groups).transform("median")
     kinds = np.where(clear >= 0, "near", "far")
-    return predictions.assign(kind=kinds, clear=clear.abs(), group=groups)
+    values = np.asarray(said, dtype=float)
+    off = np.abs(values - np.median(values)) if len(values) else values
+    return predictions.assign(kind=kinds, clear=clear.abs(), off=off, group=groups)
 
 
-#: Kind of target -> predictions with ``group``, ``kind`` and how ``clear`` that is.
+JUDGED_BY = ("clear", "off")
+
+#: Kind of target -> predictions with ``group``, ``kind``, how ``clear`` that is, how far ``off`` they lie.
 JUDGED: dict[str, Callable[[pd.DataFrame, Target, Rule], pd.DataFrame]] = {
     Classes.kind: _called,
     Ordered.kind: _called,

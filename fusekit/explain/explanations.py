@@ -17,7 +17,7 @@ from fusekit.evaluation import Rule
 from fusekit.evaluation.predictions import outputs_of
 from fusekit.explain.ablations import ablate
 from fusekit.explain.attribution import STEPS, attribute
-from fusekit.explain.examples import choose_examples, evenly_spread
+from fusekit.explain.examples import CLOSE, choose_close, choose_examples, evenly_spread
 from fusekit.explain.extent import affordable
 from fusekit.explain.fold import Fold, middle
 from fusekit.explain.gates import Place, gate_table, gates_of
@@ -32,9 +32,6 @@ from fusekit.progress import Progress, Quiet
 
 #: Columns permuted one by one, those with the largest attributions, where that costs almost nothing.
 SINGLE = 20
-
-#: Patients of the what-if figure.
-ASKED = 2
 
 
 def explain_fold(
@@ -126,7 +123,8 @@ class _Explanations:
         if fold.scans is not None:  # predictions are of scans, and each of their rows means the scan
             of_scans = pd.Series(classes, index=predictions["scan"])
             self.targets = fold.rows["scan"].map(of_scans)
-        self.examples = choose_examples(predictions, target, rule)
+        chosen = [choose(predictions, target, rule) for choose in (choose_examples, choose_close)]
+        self.examples = pd.concat(chosen, ignore_index=True)
         self.examples["explained"] = self.targets.loc[self.examples["row"]].to_numpy()
         named = int(classes[0]) if asked is not None or len(target.classes) == 2 else None
         self.facts: dict[str, object] = {
@@ -235,10 +233,8 @@ class _Explanations:
         return pd.concat(parts, ignore_index=True)
 
     def what_if(self) -> None:
-        """Ask the clearest good example of each of the first groups about the strongest columns."""
-        good = self.examples[self.examples["kind"].isin(["right", "near"])]
-        groups = self.fold.grouped["group"].loc[good["row"]].to_numpy()
-        asked = good[~pd.Series(groups, good.index).duplicated()].head(ASKED)
+        """Ask those near the threshold, or in the middle, about the strongest columns."""
+        asked = self.examples[self.examples["kind"] == CLOSE]
         tables, maps = [], []
         questions = [(*one, name) for one in asked.iterrows() for name in self.strongest[: self.extent.changed]]
         for number, example, column in self.progress.track(questions, "what-if answers", len(questions), "columns"):

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fusekit.bundle.average import AverageBundle
 from fusekit.bundle.baseline import BaselineBundle
 from fusekit.bundle.bundle import Bundle
 from fusekit.bundle.patients import cut_patient, paths_in
 from fusekit.data.absence import AVAILABLE
 from fusekit.data.images.channels import Channel
 from fusekit.data.target.target import Meaning
-from fusekit.errors import DataError, OptionError
+from fusekit.errors import DataError
 from fusekit.evaluation.predictions import outputs_of
 from fusekit.explain.attribution import attribute
 from fusekit.explain.classical import BaselinePredictor
@@ -49,6 +48,7 @@ class Patient(NamedTuple):
     #: What injector and head weigh: part, site, stage, channels, low, median, high; None if they weigh nothing.
     gates: pd.DataFrame | None = None
     synthetic: bool = False  # whether the model knows a synthetic cohort only
+    models: int = 1  # that are averaged, of which the first is explained
 
 
 def explain_patient(
@@ -60,7 +60,7 @@ def explain_patient(
     source: str = "the patient",
     allow_out_of_range: bool = False,
 ) -> Patient:
-    """Explain the prediction of one patient that comes as files and text.
+    """Explain the prediction of one patient that comes as files and text; of an average, that of its first model.
 
     Args:
         patient: one row, as for ``Bundle.predict``.
@@ -70,13 +70,9 @@ def explain_patient(
 
     Raises:
         DataError: as ``Bundle.predict``; a value that was asked for does not fit its column.
-        OptionError: the model has no such class, or is the average of several.
+        OptionError: the model has no such class.
     """
-    if isinstance(bundle, AverageBundle):
-        raise OptionError(
-            f"this bundle is {bundle}, each of which looks at something else. Explain one of them: the bundle in its "
-            f"folder fold-0, or another up to fold-{len(bundle.models) - 1}."
-        )
+    first = bundle.each[0]
     asked_number = None if asked_class is None else class_number(asked_class, bundle.target)
     predicted = bundle.predict(patient, source, allow_out_of_range)  # refuses what does not fit, in one place
     if len(bundle.absent) == 2 and (has := predicted.subjects[AVAILABLE].iloc[0]) != "image and table":
@@ -98,33 +94,33 @@ def explain_patient(
         plane, shown = bundle.slices.plane if oriented else "", positions[len(positions) // 2]
     images = None if scan is None else scan[[len(scan) // 2]]
     weights, at = None, None
-    if bundle.pooled and scan is not None and not isinstance(bundle, BaselineBundle):
-        images, weights = scan[None], weights_of_patient(bundle, scan, values, positions)
+    if bundle.pooled and scan is not None and not isinstance(first, BaselineBundle):
+        images, weights = scan[None], weights_of_patient(first, scan, values, positions)
         at = int(heaviest(weights.assign(scan=0)).iloc[0]["row"])
         shown = positions[at]
     predictor: Predictor | BaselinePredictor
     gates = None
-    if isinstance(bundle, BaselineBundle):
-        predictor, place, map_ = BaselinePredictor(bundle, scan), None, None
+    if isinstance(first, BaselineBundle):
+        predictor, place, map_ = BaselinePredictor(first, scan), None, None
         shares, method = predictor.shares(values, target), "Shapley values"
     else:
-        predictor, method = Predictor(bundle), "integrated gradients"
+        predictor, method = Predictor(first), "integrated gradients"
         place, map_, shares = _of_network(predictor, images, values, target, at)
-        gates = gates_of_patient(bundle, *predictor.inputs(images, values))
+        gates = gates_of_patient(first, *predictor.inputs(images, values))
     attributions = None
     if shares is not None:
         cells = [as_text(values[name].iloc[0]) for name in shares.columns]
         attributions = pd.DataFrame({"column": shares.columns, "value": cells, "attribution": shares.to_numpy()[0]})
-    first, how = None if images is None else images[0], {"place": place, "target": target, "shown": at}
+    image, how = None if images is None else images[0], {"place": place, "target": target, "shown": at}
     said = bundle.target.predict(predictor(images, values))
-    found = [answers(predictor, first, values, name, tried, **how) for name, tried in levels.items()]
+    found = [answers(predictor, image, values, name, tried, **how) for name, tried in levels.items()]
     maps = [middle(of_column, 1) for _, of_column in found if of_column is not None]
     return Patient(
-        slice=None if isinstance(bundle, BaselineBundle) else shown,
+        slice=None if isinstance(first, BaselineBundle) else shown,
         meaning=bundle.target.meaning(target),
         predicted={str(name): float(value) for name, value in said.iloc[0].items()},
         plane=plane,
-        image=None if first is None else middle(first if at is None else first[at], 1),
+        image=None if image is None else middle(image if at is None else image[at], 1),
         channels=bundle.channels,
         map=map_,
         attributions=attributions,
@@ -134,6 +130,7 @@ def explain_patient(
         weights=weights,
         gates=gates,
         synthetic=bool(bundle.provenance.get("synthetic")),
+        models=len(bundle.each),
     )
 
 

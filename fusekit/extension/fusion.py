@@ -15,6 +15,8 @@ from fusekit.extension.registry import suggest
 SiteKind = Literal["stage", "block", "branch"]
 #: The parts of a fusion, apart from its head, that read clinical columns or say where these meet the image.
 OF_TABLE = ("encoder", "columns", "injector", "sites")
+#: What may be added to the name of a fusion, for people who choose one.
+ADDED = "NAME+POOL joins the slices of a scan (concat+attention); NAME+BASELINE starts from a baseline (film+gbdt)."
 
 
 @dataclass(frozen=True, slots=True)

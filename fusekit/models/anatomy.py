@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial, wraps
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fusekit.errors import FAILURES, OptionError
 from fusekit.extension.above import above
-from fusekit.extension.fusion import Fusion
+from fusekit.extension.fusion import Fusion, registered
 from fusekit.models.build import build
 from fusekit.models.fusion_model import FusionModel
 from fusekit.models.parts import ImageFeatures, Output
@@ -28,7 +28,8 @@ _ORDER = ("backbone", "encoder", "injector", "pool", "head", "prior")
 class Part:
     """A part of a model: what it makes of what, how many weights it has, and the multiply-adds of one image.
 
-    A backbone makes a map (M, *S') and a vector (D).
+    A backbone makes a map (M, *S') and a vector (D). What is stacked on a network is a baseline that is fitted to what
+    the network says: it has no weights here, and is no part of the network.
     """
 
     part: str
@@ -76,7 +77,8 @@ class Anatomy:
         given = [f"an image of {shape(self.image)}"] * bool(self.image)
         given += [f"{self.columns} columns"] * bool(self.columns)
         on = f" on {self.backbone}" if self.image else ""
-        return f"{self.fusion}{on}: {', '.join(given)}, {self.classes} classes"
+        predicted = f"{self.classes} classes" if self.classes > 1 else "one output, as of a number"
+        return f"{self.fusion}{on}: {', '.join(given)}, {predicted}"
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for programs."""
@@ -115,6 +117,7 @@ def describe(
     Args:
         size: height and width of images; of a three-dimensional backbone, depth too.
         columns: inputs that the table is encoded to.
+        classes: that are predicted; 1: a number.
         options: part -> option -> value, as for ``build``.
 
     Raises:
@@ -134,7 +137,12 @@ def describe(
             counted = _Count(make().eval(), space)
     except FAILURES:  # a part asks for numbers, of which the meta device has none
         counted = _Count(make().eval(), space)
-    return counted.anatomy()
+    anatomy = counted.anatomy()
+    recipe = fusion if isinstance(fusion, Fusion) else registered(fusion)
+    if by := recipe.options.get("stack", {}).get("by"):
+        trees = Part("stack", str(by), f"network's log odds, table -> {classes}", 0, 0)
+        anatomy = replace(anatomy, parts=(*anatomy.parts, trees))
+    return anatomy
 
 
 class _Count:

@@ -47,6 +47,8 @@ class Evidence:
     scores: pd.DataFrame
     #: Table 1 as text: column, all, the target's groups, missing, and between two groups SMD.
     people: pd.DataFrame | None = None
+    #: The same by fold.
+    people_by_fold: pd.DataFrame | None = None
     #: One row per scan: scan, subject, label, fold, then variables that scores are split by; None if unknown.
     cohort: pd.DataFrame | None = None
 

@@ -25,7 +25,7 @@ RECORD = Path("figures", ".made.json")
 PAGE = "report.html"
 
 #: What a report reads of a run folder.
-_TABLES = ("predictions", "validation", "history", "ablations", "cohort", "coverage", "table_one")
+_TABLES = ("predictions", "validation", "history", "ablations", "cohort", "coverage", "table_one", "table_one_by_fold")
 _READ = ("manifest.json", "metrics.json", *(f"{name}.csv" for name in _TABLES), CURVE, CURVE_SUBJECTS)
 _LIBRARIES = ("fusekit", "matplotlib", "numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 

@@ -29,6 +29,7 @@ COVERAGE = "coverage.csv"
 CURVE, CURVE_SUBJECTS = "learning_curve.csv", "learning_curve_subjects.csv"
 #: What the subjects are like.
 TABLE_ONE = "table_one.csv"
+BY_FOLD = "table_one_by_fold.csv"
 
 #: File of every run folder -> what it holds.
 FILES = {
@@ -51,6 +52,7 @@ FURTHER = {
     CURVE: "scores with 25, 50, 75 and 100 % of the training subjects",
     CURVE_SUBJECTS: "probabilities of every tested subject with fewer training subjects",
     TABLE_ONE: "Table 1: the clinical columns by class, with gaps and standardised differences",
+    BY_FOLD: "the same by fold",
     "explanations": "where and at what the model looks",
     "figures": "every figure as SVG, PNG and CSV",
     SEAL: "checksums, by which damage is noticed",

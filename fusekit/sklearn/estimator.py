@@ -173,7 +173,7 @@ def _given(table: Table, bundle: Bundle) -> list[str]:
     return [str(path or "") for path in images]
 
 
-def numbers(y: Any) -> np.ndarray:
-    """Y as finite numbers (n,)."""
-    found = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+def numbers(given: Any, name: str = "y") -> np.ndarray:
+    """Y, or what else an estimator is given, as finite numbers (n,)."""
+    found = check_array(given, ensure_2d=False, dtype="numeric", input_name=name)
     return np.asarray(found, dtype=np.float64)

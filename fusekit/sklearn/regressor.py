@@ -10,6 +10,7 @@ from sklearn.utils import column_or_1d
 
 from fusekit.data import Number
 from fusekit.data.own.outcome import NUMBERS
+from fusekit.errors import DataError
 from fusekit.sklearn.estimator import Estimator, Outcome, numbers
 
 
@@ -20,6 +21,13 @@ class FuseKitRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """
 
     def _outcome(self, y: Any) -> Outcome:
+        values = np.asarray(y, dtype=object).ravel()
+        texts = [place for place, value in enumerate(values) if isinstance(value, str)]
+        if texts:
+            raise DataError(
+                f"y holds text, such as {values[texts[0]]!r} at position {texts[0]}, and a regressor needs numbers: "
+                "convert y with astype(float), or take FuseKitClassifier for classes."
+            )
         return Outcome(Number(str(getattr(y, "name", None) or "y")), column_or_1d(numbers(y), warn=True), NUMBERS)
 
     def predict(self, X: Any) -> np.ndarray:

@@ -38,7 +38,7 @@ class FuseKitSurvival(Estimator):
         name, labels = _follow_up(y)
         seen = labels[labels > 0]
         if self.horizons is not None:
-            horizons = [float(one) for one in self.horizons]
+            horizons = numbers(self.horizons, "horizons").tolist()
         elif len(seen):
             horizons = np.unique(np.quantile(seen, [0.25, 0.5, 0.75, 1])).tolist()
         else:

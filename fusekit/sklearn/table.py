@@ -61,7 +61,9 @@ class Table:
             raise DataError(f"X has columns of one name: {first_ten(twice)}. Rename one of each.")
         ours = [name for name in names if name not in (image, subject) and name.lower() in OURS]
         if ours:
-            raise DataError(f"X has columns named as FuseKit's own columns: {first_ten(ours)}. Rename them.")
+            roles = [f"{name.lower()}={name!r}" for name in ours if name.lower() in ("image", "subject")]
+            meant = f" Or name what they hold: {', '.join(roles)}." if roles else ""
+            raise DataError(f"X has columns named as FuseKit's own columns: {first_ten(ours)}. Rename them.{meant}")
         labels = pd.Index(frame.index, name=None)
         whole = types.is_integer_dtype(labels.dtype) and labels.is_unique and (labels >= 0).all()
         rows = labels if whole else pd.RangeIndex(len(frame))
@@ -136,6 +138,7 @@ class Table:
             return typed(joined, OwnColumn(name, kind, categories=categories), self.frame.index, findings)
         except DataError as error:
             advice = "" if kind else " The dtype of a column can say what it is: astype(float), astype('category')."
+            advice += f" If it names the subjects: subject={name!r}." if not kind and self.subject is None else ""
             raise DataError(f"{error}{advice}") from error
 
     def cells(self, categories: Collection[str]) -> pd.DataFrame:

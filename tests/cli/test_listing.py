@@ -25,6 +25,12 @@ def test_list_of_one_kind_leaves_the_others_out() -> None:
     assert "rbca" not in shown
 
 
+def test_fusions_say_what_may_be_added_to_their_names() -> None:
+    shown = " ".join(runner.invoke(app, ["list", "fusions"]).stdout.split())
+    assert "NAME+POOL joins the slices of a scan (concat+attention); NAME+BASELINE" in shown
+    assert "NAME+POOL" not in runner.invoke(app, ["list", "metrics"]).stdout
+
+
 def test_list_names_gives_every_member_of_a_family() -> None:
     shown = runner.invoke(app, ["list", "backbones", "--names"]).stdout
     assert "resnet50" in shown

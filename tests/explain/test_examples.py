@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Number, TimeToEvent
-from fusekit.explain.examples import choose_examples, evenly_spread
+from fusekit.evaluation import Rule
+from fusekit.explain.examples import choose_close, choose_examples, evenly_spread
 
 
 def test_surest_right_and_wrong_of_each_class_of_distinct_subjects() -> None:
@@ -44,6 +45,28 @@ def test_highest_and_lowest_risks_of_those_whose_outcome_at_the_last_horizon_is_
     assert list(zip(found["subject"], found["kind"], strict=True)) == [
         ("b", "near"), ("a", "far"), ("f", "near"), ("g", "far")
     ]  # fmt: skip
+
+
+def test_close_are_the_calls_nearest_to_the_threshold_of_distinct_subjects() -> None:
+    p = np.array([0.9, 0.52, 0.45, 0.2, 0.47])
+    names = ["a", "b", "c", "d", "b"]
+    table = pd.DataFrame({"row": range(5), "subject": names, "scan": names, "label": [1, 0, 1, 0, 0], "fold": 0})
+    table = table.assign(p_0=1 - p, p_1=p)
+    found = choose_close(table, Classes(("no", "yes")))
+    assert found[["row", "kind"]].to_numpy().tolist() == [[1, "close"], [2, "close"]]
+    moved = Rule(thresholds={0: {"slice": 0.85, "subject": 0.5}})
+    assert choose_close(table, Classes(("no", "yes")), moved, 1)["row"].tolist() == [0]
+    three = table.assign(p_0=[0.5, 0.4, 0.9, 0.8, 0.3], p_1=[0.45, 0.3, 0.1, 0.1, 0.6], p_2=[0.05, 0.3, 0.0, 0.1, 0.1])
+    assert choose_close(three, Classes(("no", "yes", "dead")), count=1)["row"].tolist() == [0]  # not the least sure one
+
+
+def test_close_numbers_and_times_are_those_in_the_middle_of_what_is_predicted() -> None:
+    names = list("abcde")
+    table = pd.DataFrame({"row": range(5), "subject": names, "scan": names, "label": [10.0, 11, -3, 40, -50]})
+    numbers = table.assign(predicted=[1.0, 9, 4, 30, 5])  # median 5
+    assert choose_close(numbers, Number("mmse"))["subject"].tolist() == ["e", "c"]
+    risks = table.assign(risk=[0.1, 0.45, 0.35, 0.2, 0.9], survival_12=0.5)  # not censored before: median 0.325
+    assert choose_close(risks, TimeToEvent("death", (12.0,)))["subject"].tolist() == ["b", "d"]
 
 
 def test_middles_of_equal_parts() -> None:

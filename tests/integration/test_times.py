@@ -98,6 +98,7 @@ def test_predict_evaluate_and_report_from_the_command_line(
     code, said = command_line(*arguments)
     assert code == 0, said
     assert "survival_24" in said
+    assert "Survival is the chance of no event from time 0 up to each horizon." in " ".join(said.split())
     code, said = command_line(*arguments, "--format", "csv")
     assert said.startswith("subject,scans,slices,risk,survival_12")
     code, said = command_line(*arguments, "--curves", str(tmp_path / "curves.svg"))

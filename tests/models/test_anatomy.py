@@ -77,6 +77,20 @@ def test_a_volume_has_three_axes_and_a_pool_is_a_part() -> None:
     assert of_part(describe("concat+attention", **SMALL), "pool")[0] > 0
 
 
+def test_what_is_stacked_on_a_network_is_said() -> None:
+    made = describe("gbdt-network", **SMALL)
+    assert made.parts[-1].part == "stack"
+    assert (made.parts[-1].name, made.parts[-1].shapes) == ("gbdt", "network's log odds, table -> 3")
+    assert made.parameters == describe("image-only", **SMALL).parameters
+    assert ">stack</text>" in made.svg()
+    assert "stack" not in {part.part for part in describe("concat", **SMALL).parts}
+
+
+def test_one_class_is_a_number() -> None:
+    assert describe("concat", **{**SMALL, "classes": 1}).title.endswith("7 columns, one output, as of a number")
+    assert describe("concat", **SMALL).title.endswith("3 classes")
+
+
 def test_json_has_everything() -> None:
     found = json.loads(json.dumps(describe("rbca", **SMALL).as_json()))
     assert sum(part["multiply_adds"] for part in found["parts"]) == found["multiply_adds"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.linear_model import LinearRegression
 
+from fusekit.errors import DataError
 from fusekit.sklearn import FuseKitRegressor
 
 
@@ -22,3 +24,10 @@ def test_a_planted_slope_is_found_in_the_unit_of_y() -> None:
     assert abs(said.mean() - line.mean()) < 15
     assert fitted.score(X[80:], y[80:]) > 0.7
     assert fitted.bundle_.target.title == "volume"
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_a_y_of_text_is_refused_with_what_to_take(kind: type) -> None:
+    X = pd.DataFrame({"a": range(4)})
+    with pytest.raises(DataError, match=r"y holds text, such as 'low' at position 0, .*FuseKitClassifier"):
+        FuseKitRegressor(image=None, baseline="ridge").fit(X, kind(["low", "high", "low", "high"]))

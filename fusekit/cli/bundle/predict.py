@@ -90,7 +90,8 @@ def predict(
             draw_curves(subjects, target, curves, synthetic=bool(shipped.provenance.get("synthetic")))
     names = {column: shown_name(shipped, column) for column in (*slices, *subjects)}
     if format is Format.table and out is None:
-        print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names))
+        numbered = "" if clinical is None or "subject" in patients else clinical.name
+        print_predictions(shipped, slices.rename(columns=names), subjects.rename(columns=names), numbered)
         return
     table = (subjects if level == "subject" else slices).rename(columns=names)
     if format is Format.json:

@@ -1,4 +1,4 @@
-"""Table 1: what subjects are like, group by group, with each column's gaps and how far the groups are apart."""
+"""Table 1: what subjects are like, by group or by fold, with each column's gaps and how far two groups are apart."""
 
 from __future__ import annotations
 
@@ -31,11 +31,26 @@ def table_one(cohort: Cohort) -> pd.DataFrame:
     return described(cohort.target, first["label"], cohort.clinical.loc[first.index], cohort.columns)
 
 
+def by_fold(cohort: Cohort, folds: pd.Series) -> pd.DataFrame:
+    """The same by fold, of ``folds`` by subject: a column ``fold 1``, ``fold 2``, ... in place of each group."""
+    first = cohort.scans.drop_duplicates("subject")
+    own, numbers = first["subject"].map(folds).to_numpy(), sorted(set(folds))
+    names = [f"fold {number + 1}" for number in numbers]
+    return _table(names, [own == k for k in numbers], cohort.clinical.loc[first.index], cohort.columns)
+
+
 def described(target: Target, labels: pd.Series, values: pd.DataFrame, kinds: Sequence[Column]) -> pd.DataFrame:
     """The same of subjects (N,) with their labels and values, both by one index."""
     numbers, groups = target.groups(labels)
     names = [f"{name} (group)" if name in (ALL, MISSING, SMD) else name for name in groups]
-    sides = [np.ones(len(labels), dtype=bool), *(numbers == k for k in range(len(names)))]
+    return _table(names, [numbers == k for k in range(len(names))], values, kinds)
+
+
+def _table(
+    names: Sequence[str], parts: Sequence[np.ndarray], values: pd.DataFrame, kinds: Sequence[Column]
+) -> pd.DataFrame:
+    """Of parts of the subjects, each (N,) of whether they are in it."""
+    sides = [np.ones(len(values), dtype=bool), *parts]
     columns = [ALL, *names, MISSING, *[SMD] * (len(names) == 2)]
     rows = [("subjects", [*(f"{side.sum():,}" for side in sides), "", *[""] * (len(names) == 2)])]
     for column in kinds:

@@ -16,7 +16,7 @@ from fusekit.disk import SEAL, read_json, read_written, write_json, write_table
 from fusekit.errors import attempt
 from fusekit.evaluation import Rule, score
 from fusekit.evaluation.calibration.conformal import REGIONS, Conformal, coverage_table, cross_held
-from fusekit.evaluation.cohorts.table_one import table_one
+from fusekit.evaluation.cohorts.table_one import by_fold, table_one
 from fusekit.experiment.not_made import note_in, seal_results
 from fusekit.experiment.run.fit.explained import EXPLANATIONS
 from fusekit.experiment.run.flow import flow
@@ -33,7 +33,7 @@ from fusekit.experiment.setup.part import Part
 from fusekit.experiment.setup.plan import Plan
 from fusekit.report import OVERVIEWS
 from fusekit.report.records import FoldRecord
-from fusekit.report.run import COVERAGE, SCHEMAS, TABLE_ONE
+from fusekit.report.run import BY_FOLD, COVERAGE, SCHEMAS, TABLE_ONE
 
 #: Tables of a fold that are put below each other.
 TABLES = (PREDICTIONS, VALIDATION, ABLATIONS, HISTORY)
@@ -73,6 +73,8 @@ def finish(
         write_learning_curve(plan, gathered, predictions, rule, points, folder)
     write_table(people, folder / "cohort.csv")
     write_table(table_one(gathered.cohort).reset_index(names="column"), folder / TABLE_ONE)
+    if len(set(gathered.folds)) > 1:
+        write_table(by_fold(gathered.cohort, gathered.folds).reset_index(names="column"), folder / BY_FOLD)
     _carry(folds, folder)
     others = [path for path in shipped if path.name not in {fold.name for fold in folds}]
     join([*folds, *others], folder / JOURNAL)

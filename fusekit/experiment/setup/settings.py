@@ -15,6 +15,7 @@ from fusekit.experiment.setup.about import About, about
 from fusekit.experiment.setup.given import entries, merge, relocated
 from fusekit.experiment.setup.space import TRIALS, Space, candidates, trials_of
 from fusekit.extension import suggest
+from fusekit.extension.fusion import ADDED
 from fusekit.extension.options import convert
 from fusekit.launch_environment import settled
 
@@ -43,7 +44,12 @@ class Settings:
     )
     seed: int = about("data", "Of split, initialisation and data order.", 0, least=0, free=True)
     image_size: int = about("data", "Height and width of a slice in pixels.", least=16, preset=True)
-    fusion: str = about("model", "How image and table meet: concat, rbca, or a plugin's.", "", words=parts.FUSION)
+    fusion: str = about(
+        "model",
+        f"How image and table meet: concat, rbca, or a plugin's. {ADDED}",
+        "",
+        words=parts.FUSION,
+    )
     baseline: str = about(
         "model", "Instead: a classical model, e.g. logistic, or gbdt-components of table and image.", "", words="none"
     )

@@ -65,7 +65,7 @@ def write_plugin(name: str, kind: str = "head", out: Path | None = None) -> Plug
         for template in sorted([*(_HERE / "shared").iterdir(), *(_HERE / kind).iterdir()]):
             file = Path(template.stem)
             if file.suffix == ".py":
-                file = Path("tests" if file.name.startswith("test_") else package) / file
+                file = Path("tests" if file.name.startswith(("test_", "conftest")) else package) / file
             (folder / file).parent.mkdir(exist_ok=True)
             (folder / file).write_text(_rendered(template, words), encoding="utf-8")
             written.append(file.as_posix())
@@ -77,7 +77,10 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(plain):
         hyphened = re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain).lower())
         near = hyphened.lstrip("-0123456789").rstrip("-") or "gated-sum"
-        raise OptionError(f"a plugin's name is lower-case letters, digits and hyphens, such as {near!r}, not {name!r}.")
+        raise OptionError(
+            f"a plugin's name begins with a letter and is of lower-case letters, digits and single hyphens, "
+            f"such as {near!r}, not {name!r}."
+        )
     return plain
 
 

@@ -79,6 +79,10 @@ def draw(anatomy: Anatomy) -> str:
     place += _WIDTH + _GAP
     head = place
     row.append(head)
+    if "stack" in parts:
+        place += _WIDTH + _GAP
+        row.append(place)
+        _labelled(svg, place, above, TABLE, "stack", parts["stack"].name, "reads the table too")
     reads = "table" in parts["head"].shapes
     _labelled(svg, head, above, TABLE if reads else IMAGE, "head", *_lines(parts["head"]))
     _joined(svg, row, above)
@@ -107,7 +111,7 @@ def draw(anatomy: Anatomy) -> str:
     bottom = below if "encoder" in parts else middle if "prior" in parts else above
     foot = f"{anatomy.parameters:,} parameters, {in_words(anatomy.multiply_adds)} multiply-adds of one image"
     words(svg, _LEFT, bottom + _HEIGHT + 30, foot)
-    width = max(head + _WIDTH, _LEFT + 8 * max(len(anatomy.title), len(foot))) + _LEFT
+    width = max(place + _WIDTH, _LEFT + 8 * max(len(anatomy.title), len(foot))) + _LEFT
     return finished(svg, width, bottom + _HEIGHT + 44)
 
 

@@ -14,6 +14,9 @@ from fusekit.report.formatting import records, shortened
 #: Height of a row of slices with its heading, in inches.
 ROW = 1.62
 
+#: Kind of the examples that what-if answers are of (``choose_close``).
+CLOSE = "close"
+
 #: Kind of example -> sign and colour of its heading.
 SIGNS = {
     "right": ("\N{CHECK MARK} right", "#006B4E"),
@@ -30,6 +33,7 @@ class _Words(NamedTuple):
     caption: str
     good: str
     bad: str
+    close: str
 
 
 _CALLS = _Words(
@@ -37,6 +41,7 @@ _CALLS = _Words(
     ", the surest right and the surest wrong calls of each class.",
     "called rightly",
     "called wrongly",
+    "near the threshold between two classes",
 )
 #: Kind of target -> words.
 WORDS = {
@@ -47,6 +52,7 @@ WORDS = {
         ": the smallest and the largest errors in each third of the true values.",
         "predicted well",
         "predicted badly",
+        "near the median prediction",
     ),
     TimeToEvent.kind: _Words(
         "slices whose risk fits and does not",
@@ -55,6 +61,7 @@ WORDS = {
         "the last horizon is not shown.",
         "with a risk that fits",
         "with one that does not",
+        "near the median risk",
     ),
 }
 
@@ -64,6 +71,7 @@ def examples(own: Explained) -> Iterator[Picture]:
     table, images, maps = own.table("examples.csv"), own.panels("images.npy"), own.array("grad_cam.npy")
     if table is None or images is None or "kind" not in table:  # as in folders of older runs
         return
+    table = table[table["kind"] != CLOSE]  # what-if pictures show them
     words, meaning = WORDS[own.target.kind], own.meaning_of(table)
     several = len(images[0]) > 1
     side, each = 1 if several else 2, len(images[0]) + 1  # examples per row, and pictures of each

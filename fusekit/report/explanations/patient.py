@@ -41,7 +41,8 @@ class Explained(Patient):
     @property
     def what(self) -> str:
         """What the prediction is of."""
-        return "the scan" if self.slice is None or self.weights is not None else f"slice {self.slice}"
+        what = "the scan" if self.slice is None or self.weights is not None else f"slice {self.slice}"
+        return what if self.models == 1 else f"{what} (the first of {self.models} models)"
 
     def save(self, path: Path) -> None:
         """Write the picture as ``path``.png and ``path``.svg."""

@@ -12,6 +12,7 @@ from fusekit.data.target.target import Meaning
 from fusekit.report.drawing.channels import Panel
 from fusekit.report.drawing.palette import BLUE
 from fusekit.report.drawing.picture import Axes, Figure, Picture
+from fusekit.report.explanations.examples import CLOSE, WORDS
 from fusekit.report.explanations.folder import Explained
 from fusekit.report.explanations.maps import SCALE, orientation, scale, show
 from fusekit.report.formatting import records, shortened, signed
@@ -25,11 +26,14 @@ def what_if(own: Explained) -> Iterator[Picture]:
     table, images, maps = own.table("what_if.csv"), own.panels("images.npy"), own.array("what_if.npy")
     if table is None or images is None or maps is None or not own.injected:
         return
+    kinds = pd.DataFrame() if (examples := own.table("examples.csv")) is None else examples
+    close = set() if "kind" not in kinds else set(kinds.index[kinds["kind"] == CLOSE])
     for k, (example, part) in enumerate(table.groupby("example", sort=False), start=1):
-        yield _answers(own, k, part, images[int(str(example))][0], maps)
+        where = f" {WORDS[own.target.kind].close}" if example in close else ""  # of older runs a clear call
+        yield _answers(own, k, part, images[int(str(example))][0], maps, where)
 
 
-def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, maps: np.ndarray) -> Picture:
+def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, maps: np.ndarray, where: str) -> Picture:
     """One slice's maps (m, H, W), which the table's index counts in, for the values of each column."""
     meaning, table = own.meaning_of(table), table.assign(gain=_gains(own, table))
     groups = {str(column): part for column, part in table.groupby("column", sort=False)}
@@ -59,9 +63,9 @@ def _answers(own: Explained, number: int, table: pd.DataFrame, panel: Panel, map
         "what-if",
         paint,
         "what if one clinical value were another?",
-        caption=f"One held-out slice and its Grad-CAM{_on(own, panel)} while one clinical value is changed and all "
-        f"else stays. Signed: what that adds to the {meaning.scale}, against the patient's own value (framed). Moved: "
-        "share of the map that lies elsewhere. All values occurred in training."
+        caption=f"One held-out slice{where}, and its Grad-CAM{_on(own, panel)}, while one clinical value is changed "
+        f"and all else stays. Signed: what that adds to the {meaning.scale}, against the patient's own value (framed). "
+        "Moved: share of the map that lies elsewhere. All values occurred in training."
         f"{meaning.note} {orientation(own.plane)}",
         alt=f"Maps of one slice for other values of {', '.join(groups)}; share of the map that moves: "
         f"{said or 'unknown'}.",

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from fusekit.report.drawing.palette import BLACK, GREY, ArmStyle, arm_styles
-from fusekit.report.drawing.panels import TICKS, Line, arm_panels, first_column, legend_below, overlay, plot, reference
+from fusekit.report.drawing.panels import (
+    TICKS,
+    TOGETHER,
+    Line,
+    arm_panels,
+    first_column,
+    overlay,
+    reference,
+    small_multiples,
+)
 from fusekit.report.drawing.picture import Axes, Figure, Picture, draw
 from fusekit.report.evidence import AS_PREDICTED, Evidence
 from fusekit.report.formatting import records, shortened, with_interval
@@ -70,41 +79,63 @@ def reliability(evidence: Evidence) -> Iterator[Picture]:
 
 
 def decision_curve(evidence: Evidence) -> Iterator[Picture]:
-    """Draw the net benefit of treating those above a threshold, over the threshold."""
+    """Draw the net benefit of treating those above a threshold, over the threshold; with bands as ROC curves have."""
     table = evidence.net_benefit
     if table.empty:
         return
     arms = table["arm"].unique().tolist()
     all_treated = table.drop_duplicates("threshold").sort_values("threshold")
     highest = float(max(table["net_benefit"].max(), all_treated["treat_all"].max(), 0.1))
+    together, columns = len(arms) <= TOGETHER, ["threshold", "net_benefit", "low", "high"]
+    by_arm = table.sort_values("threshold").groupby("arm")[columns]
+    lines = {arm: Line(*by_arm.get_group(arm).to_numpy().T) for arm in arms}
 
-    def paint(figure: Figure) -> None:
-        axes = figure.subplots()
+    def finish(axes: Axes) -> None:
         axes.plot(all_treated["threshold"], all_treated["treat_all"], color=GREY, linewidth=1.2, label="treat all")
         axes.axhline(0, color=BLACK, linewidth=0.8, linestyle=":", label="treat none")
-        for k, (arm, style) in enumerate(arm_styles(arms, evidence.names).items()):
-            own = table[table["arm"] == arm].sort_values("threshold")
-            x, y = own["threshold"].to_numpy(), own["net_benefit"].to_numpy()
-            plot(axes, Line(x, y, y, y), style, label=shortened(arm), offset=k, band=False)
         axes.set(xlabel=f"threshold on the probability of {evidence.classes[1]}", ylabel="net benefit", xlim=(0, 1))
-        axes.set_ylim(-0.15 * highest, 1.05 * highest)  # what lies far below zero is no help in choosing
-        legend_below(axes, columns=2)
+        axes.set_ylim(-0.15 * highest, 1.15 * highest)  # what lies far below zero is no help in choosing
+
+    def all_arms(figure: Figure) -> None:
+        axes = figure.subplots()
+        finish(axes)
+        overlay(axes, lines, {}, together, evidence.names)
+
+    def each_arm(figure: Figure) -> None:
+        small_multiples(figure, lines, {}, finish, evidence.names)
 
     best = table.loc[table.groupby("threshold")["net_benefit"].idxmax()].sort_values("threshold")
-    near = best.iloc[int((best["threshold"] - 0.5).abs().argmin())]
-    yield draw(
-        "decision-curve",
-        paint,
-        title="Decision curve",
-        caption="Net benefit on held-out subjects: true positives less false positives, these weighted by the odds "
-        "of the threshold, per subject. An arm is worth using where its line lies above those of treating all and "
-        "none.",
-        alt=f"At a threshold of {near['threshold']:.2f} the highest net benefit is {near['net_benefit']:.3f}, of "
-        f"{near['arm']}.",
+    near = records(best)[int((best["threshold"] - 0.5).abs().argmin())]
+    limits = with_interval(near["net_benefit"], near["low"], near["high"], digits=3)
+    picture = partial(
+        draw,
+        alt=f"At a threshold of {near['threshold']:.2f} the highest net benefit is {limits}, of {near['arm']}.",
         table=table,
-        height=3.7 + 0.17 * (len(arms) // 2 + 1),
         synthetic=evidence.synthetic,
     )
+    caption = (
+        "Net benefit on held-out subjects: true positives less false positives, these weighted by the odds of the "
+    )
+    caption += "threshold, per subject. An arm is worth using where its line lies above those of treating all and none."
+    bands = (
+        " Bands are 95 % limits at each threshold alone, for new subjects with this cohort's shares of the classes: "
+    )
+    bands += "treating all and none are then known exactly, and where a band holds either, the arm may do no better."
+    yield picture(
+        "decision-curve",
+        all_arms,
+        title="Decision curve",
+        caption=caption + (bands if together else ""),
+        height=3.7 + 0.17 * (len(arms) + 2),
+    )
+    if not together:
+        yield picture(
+            "decision-curve-by-arm",
+            each_arm,
+            title="Decision curve of each arm with its band",
+            caption=f"{caption}{bands} Grey: treating all, dotted: none; light grey: the other arms.",
+            height=2.55 * -(-len(arms) // 2) + 0.3,
+        )
 
 
 def _panel(axes: Axes, bins: pd.DataFrame, probabilities: np.ndarray, style: ArmStyle) -> None:

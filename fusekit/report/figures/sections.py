@@ -11,7 +11,7 @@ from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
 from fusekit.report.explanations.explained import explanations
 from fusekit.report.figures.calibration import decision_curve, reliability
-from fusekit.report.figures.calls import confusion
+from fusekit.report.figures.calls import confusion, probabilities
 from fusekit.report.figures.contribution import ablations, missingness, shapley
 from fusekit.report.figures.curves import curves, cut_curves
 from fusekit.report.figures.cuts import cut_reliability
@@ -31,7 +31,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "scores": (scores,),
         "pairs": (differences,),
         "curves": (curves,),
-        "calls": (confusion,),
+        "calls": (probabilities, confusion),
         "calibration": (reliability,),
         "decision": (decision_curve,),
         "contribution": (ablations, shapley, missingness),
@@ -44,7 +44,7 @@ SECTIONS: dict[str, dict[str, tuple[Draw, ...]]] = {
         "scores": (scores,),
         "pairs": (differences,),
         "curves": (cut_curves,),
-        "calls": (confusion,),
+        "calls": (probabilities, confusion),
         "cuts": (cut_reliability,),
         "contribution": (ablations, shapley, missingness),
         "subgroups": (subgroups,),

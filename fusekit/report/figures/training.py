@@ -36,9 +36,9 @@ def training(evidence: Evidence) -> Iterator[Picture]:
     histories = [
         run.history.assign(arm=arm.name, seed=run.seed) for arm in evidence.arms for run in arm.runs if len(run.history)
     ]
-    if not histories:
-        return
-    table = pd.concat(histories)
+    table = pd.concat(histories) if histories else pd.DataFrame({"epoch": []})
+    if table["epoch"].nunique() < 2:
+        return  # a single epoch is no curve
     measures = [column for column in _MEASURES if column in table and table[column].notna().any()]
     table = table[["arm", "seed", "fold", "epoch", *measures]]
     arms = table["arm"].unique().tolist()
@@ -80,6 +80,7 @@ def _curves(axes: Axes, history: pd.DataFrame, column: str, style: ArmStyle) -> 
     axes.locator_params(axis="x", integer=True)
     axes.tick_params(labelbottom=True)
     if history[column].isna().all():
+        axes.set_visible(False)
         return
     runs = history.groupby(["seed", "fold"])
     for _, own in runs:

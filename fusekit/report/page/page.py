@@ -19,7 +19,7 @@ from fusekit.report.page.copied import copies
 from fusekit.report.page.coverage import coverage_grids
 from fusekit.report.page.flow import flow_of
 from fusekit.report.page.learning_curve import curve_grids
-from fusekit.report.page.people import people_grids
+from fusekit.report.page.people import fold_grid, people_grids
 from fusekit.report.page.provenance import again, config_grid, scrubbed, versions_grid
 from fusekit.report.page.tables import (
     Grid,
@@ -83,6 +83,7 @@ def _content(
         "story": [named[name] for name in STORY[evidence.target.kind] if name in named],
         "people": people,
         "everyone": everyone,
+        "by_fold": fold_grid(evidence),
         "flow": flow_of(evidence.manifest.get("flow", {}), evidence.parts, set(predictions["fold"].tolist())),
         "warned": _shown([*found, *notes], ("refusal", "warning")),
         "notes": _shown([*found, *notes], ("note",)),

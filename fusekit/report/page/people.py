@@ -1,4 +1,4 @@
-"""Table 1: the subjects group by group, in short and in full."""
+"""Table 1: the subjects group by group, in short and in full, and fold by fold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fusekit.report.page.tables import Cell, Grid
 
 #: Rows in short.
 ROWS = 10
+WHAT = "with the values of their first scan: mean (SD) or number (share)"
 
 
 def people_grids(evidence: Evidence) -> tuple[Grid | None, Grid | None]:
@@ -23,14 +24,22 @@ def people_grids(evidence: Evidence) -> tuple[Grid | None, Grid | None]:
     if table is None or len(table) < 2:
         return None, None
     groups = [name for name in map(str, table) if name != "column"]
-    caption = "Subjects, with the values of their first scan: mean (SD) or number (share)"
-    caption += "; SMD: absolute standardised difference" if SMD in groups else ""
+    caption = f"Subjects, {WHAT}" + ("; SMD: absolute standardised difference" if SMD in groups else "")
     if len(table) <= ROWS + 2:
         return _grid(caption, groups, table), None
     own = _first(table, [] if evidence.cohort is None else list(map(str, evidence.cohort)))
     shown = pd.concat([table.head(1), own])
     full = f"{caption}; {counted(len(table) - 1, 'row')}"
     return _grid(f"{caption}; {len(own)} of {len(table) - 1} rows", groups, shown), _grid(full, groups, table)
+
+
+def fold_grid(evidence: Evidence) -> Grid | None:
+    """All of it by fold; None of runs without it. How far two folds are apart is chance, and not shown."""
+    table = evidence.people_by_fold
+    if table is None:
+        return None
+    names = [name for name in map(str, table) if name not in ("column", SMD)]
+    return _grid(f"The same subjects by fold, {WHAT}", names, table)
 
 
 def _first(table: pd.DataFrame, variables: list[str]) -> pd.DataFrame:

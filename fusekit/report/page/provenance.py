@@ -37,7 +37,7 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
                 flat |= {f"{part}.{option}": scrubbed(_text(one)) for option, one in chosen.items()}
         elif name == "search":
             flat |= {f"search {searched}": _text(candidates) for searched, candidates in value.items()}
-        elif not (isinstance(value, list | tuple | dict) and not value):
+        elif value != "" and not (isinstance(value, list | tuple | dict) and not value):
             flat[name] = scrubbed(_text(value))
     return flat
 

@@ -187,7 +187,11 @@ def shapley_grid(evidence: Evidence) -> list[Grid]:
 
 
 def wide_subgroups(evidence: Evidence) -> list[Grid]:
-    """One table per variable: a group per row, an arm per column, for the metric that decides."""
+    """One table per variable: a group per row, an arm per column, for the metric that decides.
+
+    Groups too small to be scored are counted in the caption, and a variable with one group alone, which is everyone, is
+    left out.
+    """
     table = evidence.subgroups
     if table.empty:
         return []
@@ -195,10 +199,14 @@ def wide_subgroups(evidence: Evidence) -> list[Grid]:
     title, names = evidence.metrics.get(metric, metric), evidence.names
     grids = []
     for variable, own in table[table["metric"] == metric].groupby("variable", sort=False):
-        rows = []
-        for group, part in own.groupby("group", sort=False):
-            by_arm = {row["arm"]: valued(*limits_of(row)) for row in records(part) if not pd.isna(row["value"])}
+        rows, groups = [], own["group"].nunique()
+        for group, part in own.dropna(subset="value").groupby("group", sort=False):
+            by_arm = {row["arm"]: valued(*limits_of(row)) for row in records(part)}
             cells = [by_arm.get(name, Cell(NOTHING, muted=True)) for name in names]
             rows.append([Cell(str(group)), Cell(f"{int(part['subjects'].iloc[0]):,}"), *cells])
-        grids.append(Grid(f"{title} by {variable}, subject level", [str(variable), "subjects", *names], rows))
+        left = counted(groups - len(rows), "group")
+        small = f"; {left} too small to be scored" if groups > len(rows) else ""
+        if rows and groups > 1:
+            caption = f"{title} by {variable}, subject level{small}"
+            grids.append(Grid(caption, [str(variable), "subjects", *names], rows))
     return grids

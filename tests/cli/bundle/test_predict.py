@@ -53,6 +53,16 @@ def test_several_patients_as_csv_and_json(small_run: Run, table: Path) -> None:
     assert sorted(row["p_AD"] for row in rows) == pytest.approx(sorted(of_run["p_1"]), abs=1e-6)
 
 
+def test_rows_without_a_name_are_numbered_and_it_is_said_how_to_name_them(small_run: Run, table: Path) -> None:
+    unnamed = table.with_name("unnamed.csv")
+    pd.read_csv(table, dtype=str).drop(columns="subject").assign(id="p7").to_csv(unnamed, index=False)
+    said = "Subjects are the rows of unnamed.csv, numbered; a column `subject` names them."
+    for path, expected in ((unnamed, True), (table, False)):
+        shown = runner.invoke(app, ["predict", str(small_run.folder), "--clinical", str(path)])
+        assert shown.exit_code == 0
+        assert (said in " ".join(shown.stdout.split())) is expected
+
+
 def test_one_patient_is_shown_with_slices_and_the_word_synthetic(small_run: Run, table: Path, tmp_path: Path) -> None:
     patient = pd.read_csv(table, dtype=str).head(1)
     patient.drop(columns="image").to_csv(tmp_path / "patient.csv", index=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusekit.data import Classes, Cohort, Column, Number
-from fusekit.evaluation.cohorts.table_one import table_one
+from fusekit.evaluation.cohorts.table_one import by_fold, table_one
 
 
 def cohort_of(age: list[float], sex: list[str | None], label: list[int], subject: str = "") -> Cohort:
@@ -55,3 +55,12 @@ def test_numbers_are_described_by_thirds_without_a_difference() -> None:
     found = table_one(Cohort(cohort.scans, cohort.clinical, cohort.columns, Number("score")))
     assert list(found) == ["all", *(f"the {k} third of score" for k in ("lowest", "middle", "highest")), "missing"]
     assert found.T["subjects"].tolist() == ["3", "1", "1", "1", ""]
+
+
+def test_folds_are_described_as_groups_are() -> None:
+    cohort = cohort_of([60, 70, 80, 90, np.nan, 50], ["F", "F", "M", "M", None, "F"], [0, 0, 1, 1, 1, 0])
+    found = by_fold(cohort, pd.Series([0, 1, 2, 0, 1, 2], list("abcdef")))
+    assert list(found) == ["all", "fold 1", "fold 2", "fold 3", "missing"]
+    assert found.T["subjects"].tolist() == ["6", "2", "2", "2", ""]
+    assert found.T["age, years, mean (SD)"].tolist() == ["70 (16)", "75 (21)", "", "65 (21)", "1"]
+    assert found.T["sex = F, n (%)"].tolist() == ["3 (60%)", "1 (50%)", "1 (100%)", "1 (50%)", "1"]

@@ -48,6 +48,14 @@ def test_each_slice_is_beside_its_overlay_with_words_and_signs(
     assert "SYNTHETIC data" in picture.svg
 
 
+def test_those_that_only_what_if_answers_are_of_are_left_to_their_picture(
+    drawn: list[Figure], explained: Callable[..., Explained]
+) -> None:
+    (picture,) = examples(explained({"examples": TABLE.assign(kind=["right", "wrong", "close"])}, ARRAYS))
+    assert picture.table["row"].tolist() == [7, 9]
+    assert picture.alt.startswith("1 slices called rightly and 1 called wrongly")
+
+
 def test_models_without_maps_show_their_slices(drawn: list[Figure], explained: Callable[..., Explained]) -> None:
     (picture,) = examples(explained({"examples": TABLE}, {"images": IMAGES}, plane="axial"))
     assert not drawn[0].subfigs

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import fusekit
 from fusekit import Bundle, Run
+from fusekit.bundle.average import AverageBundle
 from fusekit.data import Cohort
 from fusekit.errors import DataError, OptionError
 from tests.conftest import CommandLine
@@ -43,6 +47,21 @@ def test_a_bundle_explains_as_the_command_does(
     assert found._repr_png_() == (tmp_path / "out" / "explanation.png").read_bytes()
     assert repr(found).startswith("Explained(p(AD) = 0.")
     assert repr(found).endswith("model of a SYNTHETIC cohort)")
+
+
+def test_of_an_average_the_first_model_is_explained(bundle: Bundle, patient: tuple[Path, Path]) -> None:
+    other = deepcopy(bundle.model)
+    with torch.no_grad():
+        for weights in other.parameters():
+            weights.mul_(0.5)
+    average = AverageBundle.of([bundle, replace(bundle, model=other)])
+    found, alone = average.explain(*patient, what_if="AGE=60"), bundle.explain(*patient, what_if="AGE=60")
+    assert found.attributions.equals(alone.attributions)
+    assert found.answers.equals(alone.answers)
+    assert found.predicted == alone.predicted
+    np.testing.assert_array_equal(found.map, alone.map)
+    assert "(the first of 2 models)" in repr(found)
+    assert "the first of" not in repr(alone)
 
 
 def test_questions_may_be_text_and_wrong_ones_are_refused_by_name(bundle: Bundle, patient: tuple[Path, Path]) -> None:

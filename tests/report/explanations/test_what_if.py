@@ -48,6 +48,10 @@ def test_every_value_has_its_map_and_the_own_one_a_frame(
     assert titles[3].startswith(f"40.33 pg/ml\n+{np.log(0.8 / 0.2) - np.log(0.4 / 0.6):.2f}\n")
     assert "PTAU up to 40 %" in picture.alt
     assert "adds to the log odds of AD" in picture.caption
+    assert "One held-out slice, and its Grad-CAM" in picture.caption  # of an older run nothing is known of its choice
+    kinds = pd.DataFrame({"row": [3, 4], "kind": ["close", "close"]})
+    first, _ = what_if(explained({"what_if": both, "examples": kinds}, arrays))
+    assert "One held-out slice near the threshold between two classes, and its Grad-CAM" in first.caption
     assert "SYNTHETIC data" in picture.svg
 
 
@@ -98,6 +102,6 @@ def test_of_several_images_maps_lie_on_the_first(drawn: list[Figure], explained:
     shown = [axes for axes in drawn[0].subfigs[0].axes if axes.images]
     for axes, heat in zip(shown, maps, strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), np.rint(laid_over(images[0, 0], heat) * 255))
-    assert "its Grad-CAM on t1 while" in picture.caption
+    assert "its Grad-CAM on t1, while" in picture.caption
     with pytest.raises(DataError, match=r"images\.npy has the shape \(1, 2, 16, 16\), for 1 channels"):
         list(what_if(explained({"what_if": table}, {"images": images, "what_if": maps})))

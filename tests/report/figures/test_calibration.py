@@ -59,18 +59,38 @@ def test_without_recalibration_nothing_is_said_of_it() -> None:
     assert "validation" not in picture.caption
 
 
-def test_net_benefit_beside_treating_all_and_none(drawn: list[Figure]) -> None:
+def benefits(arms: dict[str, float]) -> pd.DataFrame:
     thresholds = np.linspace(0.01, 0.99, 50)
     everybody = 0.4 - 0.6 * thresholds / (1 - thresholds)
-    rows = [(arm, t, b, e) for arm, b in (("a", 0.3), ("b", 0.1)) for t, e in zip(thresholds, everybody, strict=True)]
-    table = pd.DataFrame(rows, columns=["arm", "threshold", "net_benefit", "treat_all"])
+    rows = [
+        (arm, t, b, b - 0.1, b + 0.2, e) for arm, b in arms.items() for t, e in zip(thresholds, everybody, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "threshold", "net_benefit", "low", "high", "treat_all"])
+
+
+def test_net_benefit_beside_treating_all_and_none(drawn: list[Figure]) -> None:
+    table = benefits({"a": 0.3, "b": 0.1})
     (picture,) = decision_curve(evidence_of(dict.fromkeys("ab", run_of()), net_benefit=table))
     (axes,) = drawn[0].axes
     lines = {line.get_label(): np.asarray(line.get_ydata(), dtype=float) for line in axes.lines}
+    everybody = table["treat_all"][:50]
     np.testing.assert_allclose(lines["treat all"], everybody)
     assert lines["treat none"].tolist() == [0, 0]
     assert set(lines["a"]) == {0.3}
     low, high = axes.get_ylim()
     assert low > -0.1  # what lies far below zero takes no room
-    assert high == pytest.approx(1.05 * everybody.max())
-    assert picture.alt.endswith("0.300, of a.")
+    assert high == pytest.approx(1.15 * everybody.max())
+    assert picture.alt.endswith("0.300 [0.200, 0.500], of a.")
+    heights = [band.get_datalim(axes.transData).intervaly for band in axes.collections]
+    np.testing.assert_allclose(heights, [[0.2, 0.5], [0.0, 0.3]])
+
+
+def test_more_than_two_decision_curves_have_bands_in_panels_of_their_own(drawn: list[Figure]) -> None:
+    table = benefits({"a": 0.3, "b": 0.1, "c": 0.2})
+    together, apart = decision_curve(evidence_of(dict.fromkeys("abc", run_of()), net_benefit=table))
+    assert (together.name, apart.name) == ("decision-curve", "decision-curve-by-arm")
+    assert ("Bands" in together.caption, "Bands" in apart.caption) == (False, True)
+    assert not drawn[0].axes[0].collections
+    panels = [axes for axes in drawn[1].axes if axes.get_visible()]
+    assert [len(axes.collections) for axes in panels] == [1, 1, 1]
+    assert together.table.equals(apart.table)

@@ -1,4 +1,4 @@
-"""Confusion matrices against scikit-learn's."""
+"""Probabilities by class, and confusion matrices against scikit-learn's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from fusekit.evaluation import Rule
-from fusekit.report.figures.calls import confusion
+from fusekit.report.figures.calls import confusion, probabilities
 from tests.report.conftest import evidence_of, run_of, subject_table
 
 
@@ -48,3 +48,34 @@ def test_a_class_without_subjects_has_no_share() -> None:
     table = subject_table(20).assign(label=0)
     (picture,) = confusion(evidence_of({"one": run_of(subjects=table)}))
     assert picture.table["share"].isna().tolist() == [False, False, True, True]
+
+
+def test_probabilities_are_counted_by_true_class_and_call(drawn: list[Figure]) -> None:
+    p = np.array([0.02, 0.07, 0.52, 0.98, 1.0, 0.31])
+    table = subject_table(6).assign(label=[0, 0, 0, 1, 1, 1], p_0=1 - p, p_1=p)
+    (picture,) = probabilities(evidence_of({"one": run_of(subjects=table)}))
+    found = picture.table[picture.table[["right", "wrong"]].sum(axis=1) > 0]
+    assert found[["true", "from", "to", "right", "wrong"]].to_numpy().tolist() == [
+        ["CN", 0.0, 0.05, 1, 0],
+        ["CN", 0.05, 0.1, 1, 0],
+        ["CN", 0.5, 0.55, 0, 1],
+        ["AD", 0.3, 0.35, 0, 1],
+        ["AD", 0.95, 1.0, 2, 0],
+    ]
+    assert "one: 4 called rightly, 2 wrongly" in picture.alt
+    (axes,) = drawn[0].axes
+    tops = [bar.get_y() + bar.get_height() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert max(tops[:40]) == pytest.approx(0.85)  # CN: the fullest bar, below the next class
+    assert max(tops[40:]) == pytest.approx(1.85)
+
+
+def test_of_three_classes_it_is_the_probability_of_the_own_one(drawn: list[Figure]) -> None:
+    table, names = subject_table(45, classes=3), ("CN", "MCI", "AD")
+    rule = Rule()
+    (picture,) = probabilities(evidence_of({"one": run_of(subjects=table), "two": run_of(subjects=table)}, names))
+    own = picture.table[picture.table["arm"] == "one"]
+    for label, name in enumerate(names):
+        p, called = table[table["label"] == label][f"p_{label}"], rule.called(table, "subject")[table["label"] == label]
+        counts, _ = np.histogram(p[called == label], 20, (0, 1))
+        np.testing.assert_array_equal(own[own["true"] == name]["right"], counts)
+    assert "probability of the true class" in picture.caption

@@ -54,7 +54,7 @@ def test_every_section_has_its_pictures_and_no_two_share_a_name(full: Evidence) 
     names = {section: [picture.name for picture in pictures] for section, pictures in drawn.items()}
     assert names["scores"][0] == "scores"
     assert names["curves"] == ["roc", "precision-recall"]
-    assert names["calls"] == ["confusion"]
+    assert names["calls"] == ["probabilities", "confusion"]
     assert names["calibration"] == ["reliability", "reliability-by-arm"]
     assert names["decision"] == ["decision-curve"]
     assert names["contribution"] == ["ablations", "importance", "shapley", "missingness"]
@@ -97,7 +97,7 @@ def test_thresholds_of_the_manifest_are_honoured(full: Evidence, tmp_path: Path)
         missingness=empty, subgroups=empty, scores=full.scores[full.scores["arm"] == "rbca"],
     )  # fmt: skip
     drawn = sections(few)
-    calls = drawn["calls"][0].table
+    calls = drawn["calls"][1].table
     positive = Rule().subjects(run.predictions)["p_1"] > 0.05
     assert calls[calls["called"] == full.classes[1]]["subjects"].sum() == positive.sum()
     assert all(
@@ -111,5 +111,5 @@ def test_three_classes_leave_out_what_is_for_two(tmp_path: Path) -> None:
     drawn = sections(found)
     assert [picture.name for picture in drawn["curves"]] == ["roc", "precision-recall"]
     assert drawn["decision"] == []
-    assert len(drawn["calls"][0].table) == 9
+    assert len(drawn["calls"][1].table) == 9
     assert set(drawn["training"][0].table["arm"]) == {"concat"}

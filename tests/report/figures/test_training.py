@@ -38,6 +38,10 @@ def test_validation_is_a_panel_where_some_arm_has_it(drawn: list[Figure]) -> Non
     histories = {"a": history({0: 2}), "b": history({0: 2}, validation_auc=0.8)}
     (picture,) = training(evidence_of({arm: run_of(history=own) for arm, own in histories.items()}))
     grid = np.array(drawn[0].axes).reshape(2, 3)
-    assert grid[0, 2].lines[:] == []
+    assert [axes.get_visible() for axes in grid[:, 2]] == [False, True]
     assert np.asarray(grid[1, 2].lines[0].get_ydata()).tolist() == [0.8, 0.8]
     assert "validation AUC" in picture.caption
+
+
+def test_a_single_epoch_is_no_curve() -> None:
+    assert list(training(evidence_of({"a": run_of(history=history({0: 1, 1: 1}))}))) == []

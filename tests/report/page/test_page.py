@@ -16,7 +16,8 @@ from fusekit.report.drawing.picture import Picture
 from fusekit.report.evidence import Evidence
 from fusekit.report.formatting import number, p_value
 from fusekit.report.page.page import page
-from fusekit.report.page.tables import Cell, Grid, filled, published_grid
+from fusekit.report.page.people import fold_grid
+from fusekit.report.page.tables import Cell, Grid, filled, published_grid, wide_subgroups
 from tests.fake_runs import fake_runs
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "circle"}
@@ -239,12 +240,37 @@ def test_table_one_is_of_all_that_is_known_of_the_subjects(read: Reader) -> None
     assert rows[0][1:4] == ["60", "30", "30"]
 
 
+def test_table_one_by_fold_is_folded_with_the_one_in_full(evidence: Evidence) -> None:
+    cells = {"column": ["subjects", "AGE, mean (SD)"], "all": ["60", "70 (8)"], "fold 1": ["30", "71 (8)"]}
+    table = pd.DataFrame({**cells, "fold 2": ["30", "69 (8)"], "missing": ["", "3"], "SMD": ["", "0.25"]})
+    read = Reader(page(replace(evidence, people_by_fold=table), {}))
+    (own,) = (read.tables[name] for name in read.tables if name.startswith("Table 1. The same subjects by fold"))
+    assert own == [
+        ["characteristic", "all", "fold 1", "fold 2", "missing"],
+        ["subjects", "60", "30", "30", ""],
+        ["AGE", "70 (8)", "71 (8)", "69 (8)", "3"],
+    ]
+    assert fold_grid(evidence) is None
+
+
 def test_tables_lose_the_rows_and_columns_that_are_dashes() -> None:
     dash = Cell("\N{EN DASH}")
     full = Grid("g", ["a", "b", "c"], [[Cell("x"), dash, Cell("1")], [Cell("y"), dash, dash]], texts=(2,))
     assert filled([full, Grid("h", ["a", "b"], [[Cell("x"), dash]])]) == [
         Grid("g", ["a", "c"], [[Cell("x"), Cell("1")]], [1])
     ]
+
+
+def test_groups_without_a_score_are_counted_and_a_group_that_is_everyone_is_left_out(evidence: Evidence) -> None:
+    rows = [
+        ("rbca", "site", "a", 0.8, 30),
+        ("rbca", "site", "b", float("nan"), 2),
+        ("rbca", "scanner", "1.5 T", 0.7, 60),
+    ]
+    table = pd.DataFrame(rows, columns=["arm", "variable", "group", "value", "subjects"])
+    (grid,) = wide_subgroups(replace(evidence, subgroups=table.assign(metric="auc", low=0.5, high=0.9)))
+    assert grid.caption == "AUC by site, subject level; 1 group too small to be scored"
+    assert [[cell.text for cell in row] for row in grid.rows] == [["a", "30", "\N{EN DASH}", "0.80", "\N{EN DASH}"]]
 
 
 def test_published_rows_without_an_arm_of_ours_are_left_out(evidence: Evidence) -> None:
