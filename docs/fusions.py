@@ -211,9 +211,9 @@ def _row(svg: ET.Element, top: int, recipe: Any, layout: Layout = WIDE) -> None:
     _box(svg, layout.head, top, layout.head_width, TABLE if joins else IMAGE)
     words(svg, layout.head + layout.head_width / 2, middle + 5, recipe.head, anchor="middle")
     if recipe.prior:
-        beyond = layout is WIDE
-        at = (layout.head + layout.head_width + 8, middle + 5) if beyond else (layout.head, top - 4)
-        words(svg, *at, f"+ {recipe.prior}", fill="#9a6200")
+        wide = layout is WIDE
+        x, y = (layout.head + layout.head_width + 8, middle + 5) if wide else (layout.head, top - 4)
+        words(svg, x, y, f"+ {recipe.prior}", fill="#9a6200")
 
 
 def _box(svg: ET.Element, x: float, top: float, width: float, fill: str) -> None:

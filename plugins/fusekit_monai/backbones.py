@@ -72,8 +72,8 @@ class ResNetBackbone(_VolumeBackbone):
             feed_forward=False,
         )
         for block in net.modules():
-            if isinstance(shortcut := getattr(block, "downsample", None), partial):
-                block.downsample = _PaddedShortcut(shortcut.keywords["planes"], shortcut.keywords["stride"])
+            if isinstance(plain := getattr(block, "downsample", None), partial):
+                block.downsample = _PaddedShortcut(plain.keywords["planes"], plain.keywords["stride"])
         stages = ("layer1", "layer2", "layer3", "layer4")
         super().__init__(net, stages, _resnet, in_channels, sites=sites, name=name, weights=weights, until=freeze)
 

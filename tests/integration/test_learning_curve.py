@@ -66,7 +66,7 @@ def made(toml: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Compariso
         with pytest.MonkeyPatch.context() as patch:
             values, pixels = type(gathered).values, type(gathered).pixels  # noqa: PD011 (no column of a table)
 
-            def reading(me: Any, rows: pd.DataFrame) -> pd.DataFrame:
+            def reading(me: Any, rows: pd.DataFrame) -> Any:
                 own["read"].update(rows["subject"])
                 return values(me, rows)
 

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from fusekit.evaluation.calibration.decision import net_benefit
-from tests.evaluation.simulate import band
+from tests.evaluation.simulations.simulation import band
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
 P = np.array([0.9, 0.6, 0.2, 0.7, 0.3, 0.2, 0.1, 0.1, 0.0, 0.0])
