@@ -57,7 +57,7 @@ def test_gains_of_numbers_are_those_of_their_errors() -> None:
     for p in (25, 50, 75):
         student: Any = ttest_rel(errors[100], errors[p])
         limits = student.confidence_interval()
-        assert [found.at[p, end] for end in ("change_low", "change_high")] == pytest.approx([limits.low, limits.high])
+        assert [found.loc[p, end] for end in ("change_low", "change_high")] == pytest.approx([limits.low, limits.high])
 
 
 def test_several_seeds_are_averaged_and_other_subjects_refused() -> None:
