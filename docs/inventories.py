@@ -47,9 +47,10 @@ PROJECTS: dict[str, tuple[str, dict[str, dict[str, str]]]] = {
             "tensor_attributes.html#{}": {"class": "torch.device torch.dtype"},
             "generated/{0}.html#{0}": {
                 "class": "torch.nn.Module nn.Module=torch.nn.Module torch.nn.modules.module.Module=torch.nn.Module "
-                "torch.nn.parallel.DistributedDataParallel torch.optim.Optimizer",
+                "torch.nn.parallel.DistributedDataParallel",
                 "function": "torch.compile",
             },
+            "optim.html#{}": {"class": "torch.optim.Optimizer"},
             "checkpoint.html#{}": {"function": "torch.utils.checkpoint.checkpoint"},
         },
     ),
