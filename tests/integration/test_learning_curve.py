@@ -254,5 +254,12 @@ def test_side_by_side_is_the_same_and_a_table_that_was_changed_is_refused(
     pd.testing.assert_frame_equal(alone, beside)
     (tmp_path / "1" / name.parent / "checksums.json").unlink()
     alone.assign(fold=1 - alone["fold"]).to_csv(tmp_path / "1" / name, index=False)
+    run = fusekit.Run((tmp_path / "1" / name).parent)
     with pytest.raises(DataError, match=r"learning_curve_subjects\.csv, line 2 .* has no row in predictions\.csv"):
-        gather_evidence([fusekit.Run((tmp_path / "1" / name).parent)])
+        gather_evidence([run])
+    alone[alone["percent"] != 50].to_csv(tmp_path / "1" / name, index=False)
+    with pytest.raises(DataError, match=r"learning_curve_subjects\.csv does not have the points \[25, 50, 75\]"):
+        gather_evidence([fusekit.Run(run.folder)])
+    (tmp_path / "1" / name).unlink()
+    with pytest.raises(DataError, match=r"learning_curve_subjects\.csv does not have the points"):
+        gather_evidence([fusekit.Run(run.folder)])

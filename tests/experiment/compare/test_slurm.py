@@ -154,6 +154,14 @@ def test_all_seeds_are_submitted_at_once(asked: dict[str, Any], cluster: Cluster
     assert {json.loads(request)["config"]["seed"] for request in requests} == {0, 1}
 
 
+def test_points_of_a_learning_curve_are_jobs_too(asked: dict[str, Any], cluster: Cluster, tmp_path: Path) -> None:
+    given = {**asked, "folds": 1, "validation": 0.0, "learning_curve": True}
+    on_slurm(given, tmp_path / "out")
+    ((_, requests),) = cluster.arrays
+    assert [json.loads(request)["percent"] for request in requests] == [100, 25, 50, 75] * 2
+    assert content(tmp_path / "out") == content(compare(**given, out=tmp_path / "serial").folder)
+
+
 def test_what_fails_is_said_and_alone_trained_again(
     asked: dict[str, Any], serial: Comparison, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
