@@ -114,7 +114,7 @@ def test_what_a_network_looks_at_is_explained_in_the_unit_of_the_number(
     facts = json.loads((explained / "explanation.json").read_text())
     assert facts["groups"] == ["lowest third of score", "middle third of score", "highest third of score"]
     examples = pd.read_csv(explained / "examples.csv")
-    assert set(examples["kind"]) == {"near", "far"}
+    assert set(examples["kind"]) == {"near", "far", "close"}
     ablations, subjects = network.ablations, network.subjects
     assert ablations is not None
     as_is = ablations[ablations["condition"] == "as-is"].merge(subjects, on="subject", suffixes=("", "_said"))

@@ -128,7 +128,7 @@ def test_what_a_network_looks_at_is_explained_as_a_log_hazard(
 ) -> None:
     explained = network.folder / "explanations" / "fold-0"
     assert json.loads((explained / "explanation.json").read_text())["groups"] == ["censored", "with death"]
-    assert set(pd.read_csv(explained / "examples.csv")["kind"]) <= {"near", "far"}
+    assert set(pd.read_csv(explained / "examples.csv")["kind"]) <= {"near", "far", "close"}
     assert (explained / "what_if.npy").is_file()
     ablations, subjects = network.ablations, network.subjects
     assert ablations is not None
