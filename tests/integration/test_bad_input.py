@@ -265,7 +265,7 @@ def test_tables_as_other_programs_export_them_give_the_same_cohort(download: Pat
         (("--backbone", "hrnet_w18_small"), "the backbone 'hrnet_w18_small' cannot be used"),
         (
             ("--out", "download/README.txt"),
-            "download/README.txt is a file, and a folder is written. Choose another name",
+            "download/README.txt is a file, and a folder is written",
         ),
         (("--out", "download/README.txt/run"), "cannot be written: Not a directory"),
         (("--out", "download"), "download exists and is not empty; choose another folder"),
