@@ -79,10 +79,10 @@ def main() -> None:
     with patch.object(differences, "FLIPS", FLIPS):
         for title, (alike, apart) in PLANTED[asked.target].items():
             print(f"\n{asked.target} {title}: truth {apart.truth()}", flush=True)
-            show(TESTS)
+            show(TESTS, ["---"] * len(TESTS))
             for size in SIZES:
                 tests(alike, apart, size, asked.times)
-            show(("subjects, folds", *apart.metrics))
+            show(("subjects, folds", *apart.metrics), ["---"] * (1 + len(apart.metrics)))
             for size in SIZES:
                 intervals(apart, size, asked.times)
 
@@ -100,7 +100,7 @@ def tests(alike: Simulation, apart: Simulation, size: tuple[int, int], times: in
         p, found, truth = of_null[..., 3], planted[name][:, 0], apart.truth()[name]
         shares = np.mean(p[:, 0] < 0.05), false_families(p).mean(), np.mean(found[:, 3] < 0.05)
         cells = [f"{100 * value:.1f}" for value in (*shares, found_if_known(found[:, 0]))]
-        show((f"{subjects}, {folds}", name, *cells, share(held(found[:, 1:3], truth[0] - truth[1]), times // 2)), "")
+        show((f"{subjects}, {folds}", name, *cells, share(held(found[:, 1:3], truth[0] - truth[1]), times // 2)))
 
 
 def intervals(simulation: Simulation, size: tuple[int, int], times: int) -> None:
@@ -108,19 +108,18 @@ def intervals(simulation: Simulation, size: tuple[int, int], times: int) -> None
     subjects, folds = size
     times //= 16 if subjects > 120 else 4
     found = covered_scores(replace(simulation, subjects=subjects, folds=folds), times, 3)
-    show((f"{subjects}, {folds}", *(share(of, times) for of in found.values())), "")
+    show((f"{subjects}, {folds}", *(share(of, times) for of in found.values())))
 
 
-def show(cells: Sequence[str], below: str = "---") -> None:
-    """Print a row of a table as Markdown, the first one with a line below."""
-    for row in (cells, [below] * len(cells) if below else ()):
-        if row:
-            print(f"| {' | '.join(row)} |", flush=True)
+def show(*rows: Sequence[str]) -> None:
+    """Print rows of a table as Markdown."""
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 def share(of: Held, times: int) -> str:
     """Say how many of the defined intervals hold the truth, and how many are defined where not all are."""
-    if not of.defined:
+    if of.defined < 0.01 * times:
         return "none"
     seen = "" if of.defined > 0.995 * times else f" (in {of.defined / times:.0%})"
     return f"{100 * of.hits / of.defined:.1f}{seen}"
