@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import floor, log10
 
 import numpy as np
 import pandas as pd
@@ -62,10 +63,17 @@ def _table(
 def _number(column: Column, values: pd.DataFrame, sides: Sequence[np.ndarray]) -> Iterator[tuple[str, list[str]]]:
     own = values[column.name].astype(float)
     known = [own[side].dropna() for side in sides]
-    cells = [f"{part.mean():.3g} ({part.std():.2g})" if len(part) > 1 else "" for part in known]
+    cells = [_spread(float(part.mean()), float(part.std())) if len(part) > 1 else "" for part in known]
     unit = f", {column.unit}" if column.unit else ""
     apart = _apart([float(part.mean()) for part in known[1:]], [float(part.var()) for part in known[1:]])
     yield f"{column.name}{unit}, mean (SD)", [*cells, str(int(own.isna().sum())), *apart]
+
+
+def _spread(mean: float, deviation: float) -> str:
+    """``66 (13)``: a mean has no figures beyond those of its deviation, of which two are given."""
+    if deviation > 0:
+        mean = round(mean, 1 - floor(log10(deviation))) + 0.0  # and no -0
+    return f"{mean:.3g} ({deviation:.2g})"
 
 
 def _category(column: Column, values: pd.DataFrame, sides: Sequence[np.ndarray]) -> Iterator[tuple[str, list[str]]]:

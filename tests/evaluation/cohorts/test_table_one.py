@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fusekit.data import Classes, Cohort, Column, Number
 from fusekit.evaluation.cohorts.table_one import by_fold, table_one
@@ -64,3 +65,18 @@ def test_folds_are_described_as_groups_are() -> None:
     assert found.T["subjects"].tolist() == ["6", "2", "2", "2", ""]
     assert found.T["age, years, mean (SD)"].tolist() == ["70 (16)", "75 (21)", "", "65 (21)", "1"]
     assert found.T["sex = F, n (%)"].tolist() == ["3 (60%)", "1 (50%)", "1 (100%)", "1 (50%)", "1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([-1.0, 1.001, -1.0, 1.001], "0 (1.2)"),  # and not 0.0005
+        ([-1.2, 1.1, -1.1, 1.1], "0 (1.3)"),  # -0.025, which is no -0
+        ([50.0, 80.0, 61.0, 75.0], "66 (14)"),
+        ([0.101, 0.104, 0.102, 0.103], "0.102 (0.0013)"),
+        ([5.0, 5.0, 5.0, 5.0], "5 (0)"),
+    ],
+)
+def test_means_have_no_figures_beyond_their_deviations(values: list[float], said: str) -> None:
+    found = table_one(cohort_of(values, ["F", "F", "M", "M"], [0, 0, 1, 1]))
+    assert found.loc["age, years, mean (SD)", "all"] == said
