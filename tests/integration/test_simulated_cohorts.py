@@ -41,7 +41,7 @@ APART: Mapping[str, Simulation] = {
     "time": Times(80, 2, (0.5, 1.8)),
 }
 #: Cohorts of each simulation.
-TIMES = 150
+TIMES = 100
 
 every = pytest.mark.parametrize("kind", LARGE)
 
@@ -76,10 +76,10 @@ def test_pairs_are_those_of_the_report(kind: str) -> None:
 @every
 def test_alike_arms_are_called_different_as_often_as_they_may_be(kind: str) -> None:
     low, high = band(0.05, TIMES)
-    assert (low, high) == (1, 18)
+    assert (low, high) == (0, 13)
     for measure, p in chances(ALIKE[kind], TIMES, seed=3).items():
-        # A sign-flip test of ranks errs on the side of caution.
-        assert (0 if measure == "rank-error" else low) <= (p[:, 0] < 0.05).sum() <= high, measure
+        assert low <= (p[:, 0] < 0.05).sum() <= high, measure
+        assert (p < 0.2).mean() > 0.05, measure  # nor is everything alike
         assert false_families(p).sum() <= high, measure
 
 
@@ -99,6 +99,6 @@ def test_planted_differences_are_found_as_if_their_error_were_known(kind: str) -
 
 @every
 def test_limits_hold_the_truth(kind: str) -> None:
-    for metric, found in covered_scores(ALIKE[kind], 60, seed=5).items():
-        assert found.defined > 50, metric
+    for metric, found in covered_scores(ALIKE[kind], 40, seed=5).items():
+        assert found.defined > 30, metric
         assert found.hits >= band(0.95, found.defined)[0], metric
